@@ -43,6 +43,7 @@ pub(super) fn routes() -> Router<PageState> {
         .route("/alerts/digest/{id}/remove", post(digest::remove))
         .route("/alerts/{kind}/{id}", get(target::show).post(target::save))
         .route("/alerts/{kind}/{id}/test", post(target::test))
+        .route("/alerts/channel/{id}/confirm", post(target::confirm))
         .route("/alerts/{kind}/{id}/switch/{on}", post(target::switch))
         .route("/alerts/{kind}/{id}/remove", post(target::remove))
         .route("/alerts/webhook/{id}/secret", post(target::rotate))

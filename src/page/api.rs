@@ -213,6 +213,11 @@ impl Failure {
         self.status == StatusCode::UNPROCESSABLE_ENTITY && !self.fields.is_empty()
     }
 
+    /// Whether what was asked for cannot be done as things are now.
+    pub fn is_about_now(&self) -> bool {
+        matches!(self.status, StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS)
+    }
+
     /// What is wrong with a field of a form.
     pub fn field(&self, name: &str) -> Option<&str> {
         let field = self.fields.iter().find(|one| one.field == name);

@@ -84,20 +84,12 @@ impl<K, T> Default for InOrder<K, T> {
 /// Late values are sorted in once they are this part of the others.
 const LATE_PART: usize = 4;
 const LATE_MIN: usize = 256;
-/// Addresses that are passed at once: a day has few of those of a year.
+/// Addresses that are compared at once: a day has few of those of a year.
 const STRIDE: usize = 8;
 
 impl<K: Copy + Ord + Hash, T> InOrder<K, T> {
     fn entry(&mut self, number: K, first: impl FnOnce() -> T) -> &mut T {
-        for step in [STRIDE, 1] {
-            while self
-                .numbers
-                .get(self.at + step - 1)
-                .is_some_and(|before| *before < number)
-            {
-                self.at += step;
-            }
-        }
+        self.pass_below(number);
         if self.numbers.last().is_none_or(|last| *last < number) {
             // Appending keeps the order. On the first day every address in order takes this path.
             self.push(number, first());
@@ -106,6 +98,21 @@ impl<K: Copy + Ord + Hash, T> InOrder<K, T> {
         match self.numbers.get(self.at) {
             Some(known) if *known == number => &mut self.of_numbers[self.at],
             _ => self.late.entry(number).or_insert_with(first),
+        }
+    }
+
+    /// Passes the addresses below this one, `STRIDE` at once: how many those are cannot be predicted, but can be counted.
+    #[inline]
+    fn pass_below(&mut self, number: K) {
+        while let Some(next) = self.numbers.get(self.at..).and_then(<[K]>::first_chunk::<STRIDE>) {
+            let below: u32 = next.iter().map(|known| u32::from(*known < number)).sum();
+            self.at += below as usize;
+            if below < STRIDE as u32 {
+                return;
+            }
+        }
+        while self.numbers.get(self.at).is_some_and(|known| *known < number) {
+            self.at += 1;
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod chaos;
 mod faults;
+mod outbox;
 
 use std::io::{self, BufRead as _, BufReader};
 use std::net::SocketAddr;
@@ -29,6 +30,8 @@ pub struct Cluster {
     /// Where the nodes' folders would be; and the commands run here.
     home: Home,
     url: String,
+    /// Further settings of the nodes, as variables of their environment.
+    settings: Vec<(&'static str, String)>,
     pub domain: String,
     /// Where reports about the domain are mailed to.
     address: String,
@@ -46,6 +49,7 @@ impl Cluster {
             database,
             home: Home::new(),
             url,
+            settings: Vec::new(),
             domain: String::new(),
             address: String::new(),
             key: String::new(),
@@ -73,6 +77,7 @@ impl Cluster {
         command.env("TALLYMARK__INSTALLATION__RUA_HOST", "rua.tally.example");
         // The reports are about years ago, and their records are to be recounted all the same.
         command.env("TALLYMARK__RETENTION__RECORDS_DAYS", "100000");
+        command.envs(self.settings.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null());
         command
     }

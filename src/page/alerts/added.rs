@@ -57,7 +57,9 @@ async fn channel(visitor: &Visitor, word: &str, typed: &Typed) -> Result<Respons
         .api
         .send(Method::POST, "/notification-channels", &wanted)
         .await?;
-    Ok(Redirect::to(&format!("/alerts/channel/{}?done=added", channel.id)).into_response())
+    // A new channel is off only until its reader agrees.
+    let done = if channel.active { "added" } else { "asks" };
+    Ok(Redirect::to(&format!("/alerts/channel/{}?done={done}", channel.id)).into_response())
 }
 
 async fn webhook(visitor: &Visitor, typed: &Typed) -> Result<Response, Failure> {

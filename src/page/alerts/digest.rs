@@ -161,7 +161,7 @@ fn to(id: &str, done: &str) -> Redirect {
 
 /// The page of a digest with which something cannot be done as things are, such as to send it to a reader who has not agreed.
 async fn not_now(visitor: &Visitor, id: &str, failure: Failure) -> Result<Response, Failure> {
-    if !matches!(failure.status, StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS) {
+    if !failure.is_about_now() {
         return Err(failure);
     }
     let digest = read(visitor, id).await?;

@@ -100,10 +100,13 @@ const URL: Field = Field {
     example: "https://",
 };
 
+/// The word of the platform whose reader must agree first.
+pub(super) const MAIL: &str = "email";
+
 /// In the order in which they are offered.
 const PLATFORMS: [Platform; 8] = [
     Platform {
-        word: "email",
+        word: MAIL,
         title: "Email",
         fields: &[Field {
             name: "config.address",
@@ -184,7 +187,7 @@ const PLATFORMS: [Platform; 8] = [
 pub(super) fn offered(mail: Mail) -> impl Iterator<Item = &'static Platform> {
     PLATFORMS
         .iter()
-        .filter(move |platform| mail == Mail::Sent || platform.word != "email")
+        .filter(move |platform| mail == Mail::Sent || platform.word != MAIL)
 }
 
 /// The platform of a word of the API.

@@ -19,9 +19,7 @@ pub(super) fn notice(asked: &Asked) -> Markup {
         Some("on") => "It is on: it is told of what happens from now on.".to_owned(),
         Some("off") => "It is off: it is told of nothing.".to_owned(),
         Some("removed") => "It is removed with its deliveries.".to_owned(),
-        Some("asks") => {
-            "The digest is added. Its reader was sent a mail with a link; it is on when they follow it.".to_owned()
-        }
+        Some("asks") => "It is added, and is off until its reader agrees: they are sent a mail with a link.".to_owned(),
         Some("agreed") => "The digest is added and on: its reader agreed to mail before.".to_owned(),
         Some("asked") => "The question is sent again.".to_owned(),
         Some("unasked") => {

@@ -15,7 +15,7 @@ use super::action::action;
 use super::added::secret;
 use super::deliveries;
 use super::form::{About, Typed, fields};
-use super::kind::{Kind, Switch, platform};
+use super::kind::{Kind, MAIL, Switch, platform};
 use super::listed::state;
 use super::notice::notice;
 use crate::api::{
@@ -67,6 +67,10 @@ impl Target {
             Self::Channel(channel) => channel.active.into(),
             Self::Webhook(webhook) => webhook.active.into(),
         }
+    }
+
+    fn is_read_by_mail(&self) -> bool {
+        matches!(self, Self::Channel(channel) if channel.platform == MAIL)
     }
 
     fn disabled_reason(&self) -> Option<&str> {
@@ -148,23 +152,44 @@ pub(super) async fn test(
     visitor: Visitor,
     Path((kind, id)): Path<(String, String)>,
     Form(form): Form<Bare>,
-) -> Result<Redirect, Failure> {
+) -> Result<Response, Failure> {
     visitor.check(&form.form_token)?;
     let kind = Kind::read(&kind)?;
     let path = format!("{}/test", kind.below(&id)?);
-    let (taken, status) = match kind {
+    let tested = match kind {
         Kind::Channel => {
-            let tested: ChannelTested = visitor.api.send(Method::POST, &path, &()).await?;
-            (tested.success, tested.status_code)
+            let tested = visitor.api.send::<ChannelTested>(Method::POST, &path, &()).await;
+            tested.map(|tested| (tested.success, tested.status_code))
         }
         Kind::Webhook => {
-            let tested: WebhookTested = visitor.api.send(Method::POST, &path, &()).await?;
-            (tested.success, tested.status_code)
+            let tested = visitor.api.send::<WebhookTested>(Method::POST, &path, &()).await;
+            tested.map(|tested| (tested.success, tested.status_code))
         }
+    };
+    let (taken, status) = match tested {
+        Ok(tested) => tested,
+        Err(failure) => return not_now(&visitor, (kind, &id), failure).await,
     };
     let done = if taken { "taken" } else { "refused" };
     let status = status.map(|status| format!("&status={status}")).unwrap_or_default();
-    Ok(to(kind, &id, &format!("{done}{status}")))
+    Ok(to(kind, &id, &format!("{done}{status}")).into_response())
+}
+
+/// `POST /alerts/channel/{id}/confirm`: asks the reader of a channel again.
+pub(super) async fn confirm(
+    visitor: Visitor,
+    Path(id): Path<String>,
+    Form(form): Form<Bare>,
+) -> Result<Response, Failure> {
+    visitor.check(&form.form_token)?;
+    let path = format!("{}/confirm", Kind::Channel.below(&id)?);
+    match visitor.api.send::<ChannelTested>(Method::POST, &path, &()).await {
+        Ok(asked) => {
+            let done = if asked.success { "asked" } else { "unasked" };
+            Ok(to(Kind::Channel, &id, done).into_response())
+        }
+        Err(failure) => not_now(&visitor, (Kind::Channel, &id), failure).await,
+    }
 }
 
 /// `POST /alerts/{kind}/{id}/switch/{on}`: `on` or `off`.
@@ -172,7 +197,7 @@ pub(super) async fn switch(
     visitor: Visitor,
     Path((kind, id, on)): Path<(String, String, String)>,
     Form(form): Form<Bare>,
-) -> Result<Redirect, Failure> {
+) -> Result<Response, Failure> {
     visitor.check(&form.form_token)?;
     let kind = Kind::read(&kind)?;
     let enabled = match on.as_str() {
@@ -185,8 +210,10 @@ pub(super) async fn switch(
         Kind::Webhook => Method::PATCH,
     };
     let wanted = serde_json::json!({ "enabled": enabled });
-    visitor.api.tell(method, &kind.below(&id)?, &wanted).await?;
-    Ok(to(kind, &id, &on))
+    match visitor.api.tell(method, &kind.below(&id)?, &wanted).await {
+        Ok(()) => Ok(to(kind, &id, &on).into_response()),
+        Err(failure) => not_now(&visitor, (kind, &id), failure).await,
+    }
 }
 
 /// `POST /alerts/{kind}/{id}/remove`
@@ -242,6 +269,17 @@ fn to(kind: Kind, id: &str, done: &str) -> Redirect {
     Redirect::to(&format!("/alerts/{}/{id}?done={done}", kind.word()))
 }
 
+/// The page of a target with which something cannot be done as things are, such as to mail to a reader who has not agreed.
+async fn not_now(visitor: &Visitor, (kind, id): (Kind, &str), failure: Failure) -> Result<Response, Failure> {
+    if !failure.is_about_now() {
+        return Err(failure);
+    }
+    let target = Target::read(visitor, kind, id).await?;
+    let typed = target.typed(visitor).await?;
+    let page = shown(visitor, (&target, id), &Asked::default(), (&typed, Some(&failure))).await?;
+    Ok((failure.status, page).into_response())
+}
+
 async fn shown(
     visitor: &Visitor,
     (target, id): (&Target, &str),
@@ -275,7 +313,13 @@ fn actions(visitor: &Visitor, target: &Target, base: &str) -> Markup {
     html! {
         div .row.actions {
             (post("test", "primary", "Send a test"))
-            @match target.switch() { Switch::On => (post("switch/off", "", "Switch off")), Switch::Off => (post("switch/on", "", "Switch on")) }
+            @match target.switch() {
+                Switch::On => (post("switch/off", "", "Switch off")),
+                Switch::Off => {
+                    (post("switch/on", "", "Switch on"))
+                    @if target.is_read_by_mail() { (post("confirm", "", "Ask the reader again")) }
+                }
+            }
             @if let Target::Webhook(webhook) = target { details {
                 summary { "New secret…" }
                 p .small { "The old one signs too for 24 hours." @if let Some(at) = &webhook.secret_rotated_at { " Last replaced " (time(at)) "." } }
