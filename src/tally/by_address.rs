@@ -84,8 +84,6 @@ impl<K, T> Default for InOrder<K, T> {
 /// Late values are sorted in once they are this part of the others.
 const LATE_PART: usize = 4;
 const LATE_MIN: usize = 256;
-/// Addresses that are compared at once: a day has few of those of a year.
-const STRIDE: usize = 8;
 
 impl<K: Copy + Ord + Hash, T> InOrder<K, T> {
     fn entry(&mut self, number: K, first: impl FnOnce() -> T) -> &mut T {
@@ -101,19 +99,20 @@ impl<K: Copy + Ord + Hash, T> InOrder<K, T> {
         }
     }
 
-    /// Passes the addresses below this one, `STRIDE` at once: how many those are cannot be predicted, but can be counted.
-    #[inline]
+    /// Passes the addresses below this one, twice as many each time: how many those are cannot be predicted.
     fn pass_below(&mut self, number: K) {
-        while let Some(next) = self.numbers.get(self.at..).and_then(<[K]>::first_chunk::<STRIDE>) {
-            let below: u32 = next.iter().map(|known| u32::from(*known < number)).sum();
-            self.at += below as usize;
-            if below < STRIDE as u32 {
-                return;
-            }
+        let is_below = |at: usize| self.numbers.get(at).is_some_and(|known| *known < number);
+        if !is_below(self.at) {
+            return;
         }
-        while self.numbers.get(self.at).is_some_and(|known| *known < number) {
-            self.at += 1;
+        let (mut at, mut step) = (self.at, 1);
+        while is_below(at + step) {
+            at += step;
+            step *= 2;
         }
+        // The one at `at` is below; that a step behind it is not, or is not there.
+        let end = (at + step).min(self.numbers.len());
+        self.at = at + 1 + self.numbers[at + 1..end].partition_point(|known| *known < number);
     }
 
     fn next_day(&mut self, add: impl Fn(&mut T, T)) {
