@@ -22,6 +22,7 @@ const ANSWERED: usize = 5;
 async fn telling(receiver: &Receiver) -> Cluster {
     let mut cluster = Cluster::start(Durability::Hurried, "").await;
     cluster.settings = vec![
+        ("TALLYMARK__DOMAINS__MASTER_KEYS", format!("[\"{}\"]", "11".repeat(32))),
         ("TALLYMARK__OUTBOUND__ALLOW_NETWORKS", "[\"127.0.0.1\"]".to_owned()),
         ("TALLYMARK__OUTBOUND__ALLOW_HTTP", "true".to_owned()),
         ("TALLYMARK__OUTBOUND__PORTS", format!("[{}]", receiver.address.port())),
