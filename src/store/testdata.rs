@@ -25,6 +25,7 @@ pub(crate) fn domain(name: &str) -> Domain {
         updated_at: 0,
         verified_at: None,
         last_checked_at: None,
+        failure_reports: FailureReports::Off,
         tags: Tags::default(),
     }
 }
