@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::change::Change;
 use super::schema::{
-    Address, DomainKey, FailureReportsWord, HostText, Instant, LogoUrl, NameText, PurposeWord, RegionWord, StatusWord, TagText, TlsWord,
-    Word,
+    Address, DomainKey, FailureReportsWord, HostText, Instant, LogoUrl, NameText, PurposeWord, RegionWord, StatusWord,
+    TagText, TlsWord, Word,
 };
 
 /// A domain in a list.

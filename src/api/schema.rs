@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
-use crate::base::{Authenticated, DomainStatus, FailureReports, Mode, Period, Permission, Purpose, Region, SetAsideKind, TlsMode};
+use crate::base::{
+    Authenticated, DomainStatus, FailureReports, Mode, Period, Permission, Purpose, Region, SetAsideKind, TlsMode,
+};
 
 /// A text of a closed set: borrowed where it is answered, owned where it is read.
 pub type Word = Cow<'static, str>;

@@ -296,7 +296,12 @@ fn outcome_line(outcome: &Outcome) -> String {
         let fate = word(report.fate, Acceptance::Open);
         format!("{fate} (failure report {} about {})", report.no, escape(&report.about))
     });
-    reports.chain(tls).chain(failures).chain(notes).collect::<Vec<_>>().join("; ")
+    reports
+        .chain(tls)
+        .chain(failures)
+        .chain(notes)
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 fn what(row: &SetAside) -> String {

@@ -45,13 +45,8 @@ pub(super) async fn list(
     parameters.finish()?;
     let source = source.map(|source| source.to_canonical());
     let filter = FailureFilter { from, to, source };
-    let (mut reports, total) = state
-        .store
-        .failure_reports(domain.id, &filter, wanted.cut())
-        .await?;
-    let pagination = wanted.finish(&mut reports, total, |last| {
-        report_place_text(last.happened_at, last.no)
-    })?;
+    let (mut reports, total) = state.store.failure_reports(domain.id, &filter, wanted.cut()).await?;
+    let pagination = wanted.finish(&mut reports, total, |last| report_place_text(last.happened_at, last.no))?;
     let tables = state.tables.current();
     let list = FailureReportList {
         reports: reports.into_iter().map(|report| item(report, &tables)).collect(),

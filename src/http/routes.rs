@@ -16,21 +16,22 @@ use super::request_scope::scoped;
 use super::state::AppState;
 use super::{
     api_keys, arrivals, attention, breakdown, channels, decisions, digests, domains, export, failure_reports, figures,
-    findings, hand_in, inbound, mail_links, openapi, overview, overview_choice, paging, posting, quarantine, range, readiness,
-    refused, report_record, reports, search, senders, service, simulate, source, thresholds, tls, tls_token, trust,
-    upload, webhooks,
+    findings, hand_in, inbound, mail_links, openapi, overview, overview_choice, paging, posting, quarantine, range,
+    readiness, refused, report_record, reports, search, senders, service, simulate, source, thresholds, tls, tls_token,
+    trust, upload, webhooks,
 };
 use crate::api::{
     AcceptedAnswer, AnyObject, ApiKeyWithSecret, Arrivals, Attention, ChannelDeliveryList, ChannelInput, ChannelList,
     ChannelOne, ChannelPut, ChannelTested, DecisionInput, DeliveryList, DigestBody, DigestInput, DigestList,
-    DigestPreview, DigestPut, DomainInput, DomainList, DomainOne, DomainPatch, FailureReportBody, FailureReportList, FindingBody, FindingList, FlowList,
-    Health, IpInput, KeyBody, KeyInput, KeyList, MailLinkBody, MailList, MessageList, Overview, Readiness,
-    ReadinessBody, RecordBody, RefusedList, Removed, RemovedInBoth, ReplayInput, Replayed, ReportBody, ReportItem,
-    ReportList, ReporterInput, ReporterList, RotateInput, SearchList, SenderDecisionBody, SenderDecisionInput,
-    SenderDecisionList, SenderList, ServiceList, SignatureList, SimulationBody, SimulationInput, SnoozeInput,
-    SourceDetail, SourceList, StatsBody, SubdomainList, Success, Taken, ThresholdList, ThresholdPatch, TlsFailureList,
-    TlsReportBody, TlsReportList, TlsStats, TlsTokenBody, TlsTokenMade, TrustBody, TrustPatch, VerifyOne, WebhookInput,
-    WebhookList, WebhookOne, WebhookPatch, WebhookTested, WebhookWithSecret,
+    DigestPreview, DigestPut, DomainInput, DomainList, DomainOne, DomainPatch, FailureReportBody, FailureReportList,
+    FindingBody, FindingList, FlowList, Health, IpInput, KeyBody, KeyInput, KeyList, MailLinkBody, MailList,
+    MessageList, Overview, Readiness, ReadinessBody, RecordBody, RefusedList, Removed, RemovedInBoth, ReplayInput,
+    Replayed, ReportBody, ReportItem, ReportList, ReporterInput, ReporterList, RotateInput, SearchList,
+    SenderDecisionBody, SenderDecisionInput, SenderDecisionList, SenderList, ServiceList, SignatureList,
+    SimulationBody, SimulationInput, SnoozeInput, SourceDetail, SourceList, StatsBody, SubdomainList, Success, Taken,
+    ThresholdList, ThresholdPatch, TlsFailureList, TlsReportBody, TlsReportList, TlsStats, TlsTokenBody, TlsTokenMade,
+    TrustBody, TrustPatch, VerifyOne, WebhookInput, WebhookList, WebhookOne, WebhookPatch, WebhookTested,
+    WebhookWithSecret,
 };
 
 /// What every node answers, whatever else it does.

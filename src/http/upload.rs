@@ -11,9 +11,7 @@ use super::error::ApiError;
 use super::hook::FILES_MAX;
 use super::owned::OwnedDomain;
 use super::state::AppState;
-use crate::api::{
-    FieldError, ReportItem, Taken, TakenAside, TakenFailure, TakenReport, TakenTlsReport, TlsReportItem,
-};
+use crate::api::{FieldError, ReportItem, Taken, TakenAside, TakenFailure, TakenReport, TakenTlsReport, TlsReportItem};
 use crate::base::AccountId;
 use crate::ingest::{Belonging, Fate, Outcome, RawMessage, SetAsideNote};
 use crate::store::{Store, StoredFailure};

@@ -71,7 +71,13 @@ pub(super) async fn show(
     }
     let path = below(&id, &format!("/dmarc/failure-reports/{report}"))?;
     let report: FailureReportBody = visitor.api.get(&path).await?;
-    Ok(page(&visitor, &domain, Tab::FailureReports, &asked, details(&id, &report)))
+    Ok(page(
+        &visitor,
+        &domain,
+        Tab::FailureReports,
+        &asked,
+        details(&id, &report),
+    ))
 }
 
 fn nothing(domain: &DomainBody) -> Markup {

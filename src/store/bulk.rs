@@ -4,8 +4,8 @@ mod columns;
 
 use super::db::{self, Bulk, Conflict, blob, int, text};
 
-use columns::{ORIGINAL, REPORT_KEY};
 pub(super) use columns::{FAILURE_REPORT, REPORT, TLS_REPORT};
+use columns::{ORIGINAL, REPORT_KEY};
 
 /// Adds to sums of a table (or, with negative numbers, takes from them). A sum that reaches the largest one
 /// (`Totals::SUM_MAX`) stays there.

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use crate::base::{AccountId, DomainId, DomainName, DomainStatus, FailureReports, Millis, Region, Tags, TlsMode, ancestors};
+use crate::base::{
+    AccountId, DomainId, DomainName, DomainStatus, FailureReports, Millis, Region, Tags, TlsMode, ancestors,
+};
 
 use super::carried::Place;
 use super::db::{Args, Conn, Lock, Row, Statement};

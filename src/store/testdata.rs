@@ -1,7 +1,7 @@
 //! A domain for tests.
 
 use super::Domain;
-use crate::base::{AccountId, DomainId, DomainName, DomainStatus, Region, Tags, TlsMode};
+use crate::base::{AccountId, DomainId, DomainName, DomainStatus, FailureReports, Region, Tags, TlsMode};
 
 /// A domain with the settings that it gets if none are named. It was never checked.
 pub(crate) fn domain(name: &str) -> Domain {

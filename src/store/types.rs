@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use super::{Acceptance, HistoryEntry, Provenance, ReportStanding};
 use crate::base::{
-    AccountId, Authenticated, Day, DayRange, DomainId, DomainName, DomainStatus, FailureReports, KeyId, Millis, Mode, Permission,
-    Region, ReportNo, SetAsideId, SetAsideKind, Tags, TlsMode,
+    AccountId, Authenticated, Day, DayRange, DomainId, DomainName, DomainStatus, FailureReports, KeyId, Millis, Mode,
+    Permission, Region, ReportNo, SetAsideId, SetAsideKind, Tags, TlsMode,
 };
 use crate::report::aggregate::{Evidence, PolicyPublished, Verdict, Warning, Window};
 use crate::tally::{ResultFilter, Totals};

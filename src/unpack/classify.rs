@@ -71,7 +71,10 @@ fn is_plain_failure(text: &[u8]) -> bool {
     if memmem::find(text, b"published").is_none() {
         return false;
     }
-    let words: Vec<&[u8]> = text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).collect();
+    let words: Vec<&[u8]> = text
+        .split(u8::is_ascii_whitespace)
+        .filter(|word| !word.is_empty())
+        .collect();
     words.windows(WORDS.len()).any(|window| window == WORDS)
 }
 

@@ -64,7 +64,10 @@ impl Fields {
 
     /// Every value under a name.
     pub fn all<'f>(&'f self, name: &str) -> impl Iterator<Item = &'f str> {
-        let of_name = self.0.iter().filter(move |(other, value)| other == name && !value.is_empty());
+        let of_name = self
+            .0
+            .iter()
+            .filter(move |(other, value)| other == name && !value.is_empty());
         of_name.map(|(_, value)| &**value)
     }
 

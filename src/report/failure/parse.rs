@@ -74,7 +74,18 @@ fn of_fields(fields: &Fields, warnings: &mut Warnings) -> Report {
         "original-mail-from",
     ]
     .map(|name| read(name));
-    let [about, source, port, arrival, failure, delivery, incidents, program, mta, mail_from] = values;
+    let [
+        about,
+        source,
+        port,
+        arrival,
+        failure,
+        delivery,
+        incidents,
+        program,
+        mta,
+        mail_from,
+    ] = values;
     let arrival = arrival.or_else(|| read("received-date"));
     let delivery = delivery.or_else(|| read("dmarc-results"));
     let mut taken = |what: &str, kind, text: &Option<String>, is_read: bool| {
@@ -94,9 +105,24 @@ fn of_fields(fields: &Fields, warnings: &mut Warnings) -> Report {
         mail_from: mail_from.as_deref().and_then(domain_or_name),
         ..Report::default()
     };
-    taken("arrival-date", WarningKind::OddDate, &arrival, report.happened_at.is_some());
-    taken("auth-failure", WarningKind::UnknownWord, &failure, report.failure.is_some());
-    taken("delivery-result", WarningKind::UnknownWord, &delivery, report.delivery.is_some());
+    taken(
+        "arrival-date",
+        WarningKind::OddDate,
+        &arrival,
+        report.happened_at.is_some(),
+    );
+    taken(
+        "auth-failure",
+        WarningKind::UnknownWord,
+        &failure,
+        report.failure.is_some(),
+    );
+    taken(
+        "delivery-result",
+        WarningKind::UnknownWord,
+        &delivery,
+        report.delivery.is_some(),
+    );
     taken("source-ip", WarningKind::OddSourceIp, &source, report.source.is_some());
     let count = incidents.as_deref().and_then(|count| count.trim().parse::<u64>().ok());
     let count = count.filter(|count| (1..=INCIDENTS_MAX).contains(count));
@@ -127,7 +153,11 @@ fn add_signatures(report: &mut Report, fields: &Fields) {
     let listed = fields.first("dkim-domain").unwrap_or_default();
     let identity = fields.first("dkim-identity").and_then(domain);
     let named: Vec<_> = listed.split([';', ',']).filter_map(name).take(LISTED_MAX).collect();
-    let named = if named.is_empty() { identity.into_iter().collect() } else { named };
+    let named = if named.is_empty() {
+        identity.into_iter().collect()
+    } else {
+        named
+    };
     let signature = |domain| Signature {
         domain: Some(domain),
         selector: key.clone(),
@@ -152,9 +182,8 @@ fn add_header(report: &mut Report, header: &Fields) {
     for value in header.all("authentication-results").take(LISTED_MAX) {
         let said = results(value, true).into_iter();
         let is_new = |new: &AuthResult| {
-            let same = |old: &AuthResult| {
-                (&old.method, &old.result, &old.domain) == (&new.method, &new.result, &new.domain)
-            };
+            let same =
+                |old: &AuthResult| (&old.method, &old.result, &old.domain) == (&new.method, &new.result, &new.domain);
             !report.results.iter().any(same)
         };
         let said: Vec<_> = said.filter(is_new).collect();

@@ -69,10 +69,16 @@ pub(super) fn hop(value: &str) -> Option<Hop> {
         let at = plain.to_ascii_lowercase().find(mark)? + mark.len();
         plain.get(at..)?.split_ascii_whitespace().next()
     };
-    let from = plain.trim_start().get(..5).filter(|start| start.eq_ignore_ascii_case("from "));
+    let from = plain
+        .trim_start()
+        .get(..5)
+        .filter(|start| start.eq_ignore_ascii_case("from "));
     let from = from.and_then(|_| after(" from "));
     // The address is in brackets, in the name or in the comment behind it.
-    let sender = value.to_ascii_lowercase().find(" by ").map_or(value, |end| &value[..end]);
+    let sender = value
+        .to_ascii_lowercase()
+        .find(" by ")
+        .map_or(value, |end| &value[..end]);
     let literal = |(_, rest): (&str, &str)| address(rest.split(']').next()?);
     let found = Hop {
         from: from.and_then(name),

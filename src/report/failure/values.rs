@@ -77,7 +77,8 @@ fn outside_quotes(text: &str) -> String {
 
 /// A text without comments (RFC 5322, 3.2.2), which may be nested. Parentheses in quoted strings are none.
 pub(super) fn without_comments(text: &str) -> String {
-    let (mut kept, mut depth, mut is_quoted, mut is_escaped) = (String::with_capacity(text.len()), 0_usize, false, false);
+    let (mut kept, mut depth, mut is_quoted, mut is_escaped) =
+        (String::with_capacity(text.len()), 0_usize, false, false);
     for char in text.chars() {
         let was_escaped = std::mem::take(&mut is_escaped);
         match char {
@@ -102,7 +103,9 @@ pub(super) fn word(text: &str) -> Option<Box<str>> {
     let text = without_comments(text);
     let text = text.trim();
     let is_word = (1..=WORD_BYTES_MAX).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
     is_word.then(|| text.to_ascii_lowercase().into())
 }
 

@@ -119,7 +119,9 @@ impl Store {
         let mut outcomes = outcomes(batch, counted, &progress.copies);
         placed.unclaimed.retain(|at| !progress.whole.contains(at));
         placed.tls_unclaimed.retain(|at| !progress.done_tls.contains(at));
-        placed.failures_unclaimed.retain(|at| !progress.done_failures.contains(at));
+        placed
+            .failures_unclaimed
+            .retain(|at| !progress.done_failures.contains(at));
         keep::set_aside(&mut conn, memory, batch, &placed.waiting(), &mut outcomes, options).await?;
         tell::quarantined(&mut conn, memory, batch, &outcomes, options.now).await?;
         write.commit().await?;
@@ -215,9 +217,11 @@ fn together(whole: Part, progress: &Progress) -> Vec<Part> {
         tls: tls.to_vec(),
         ..Part::default()
     });
-    let failures = rest_failures.chunk_by(|a, b| a.domain == b.domain).map(|failures| Part {
-        failures: failures.to_vec(),
-        ..Part::default()
-    });
+    let failures = rest_failures
+        .chunk_by(|a, b| a.domain == b.domain)
+        .map(|failures| Part {
+            failures: failures.to_vec(),
+            ..Part::default()
+        });
     reports.chain(tls).chain(failures).collect()
 }

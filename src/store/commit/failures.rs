@@ -112,10 +112,14 @@ async fn known(conn: &mut Conn<'_>, batch: Batch<'_>) -> Result<HashMap<(DomainI
     let mut contents: Vec<_> = contents.collect();
     contents.sort_unstable_by_key(|(domain, content)| (*domain, content.0));
     contents.dedup();
-    let rows = conn.bulk_all(&bulk::FAILURE_REPORT_BY_CONTENT, &contents, |args, (domain, content)| {
-        args.push_int(domain.0);
-        args.push_blob(&content.0);
-    });
+    let rows = conn.bulk_all(
+        &bulk::FAILURE_REPORT_BY_CONTENT,
+        &contents,
+        |args, (domain, content)| {
+            args.push_int(domain.0);
+            args.push_blob(&content.0);
+        },
+    );
     let mut known = HashMap::new();
     for row in rows.await? {
         let (domain, no) = (DomainId(row.int("domain_id")?), ReportNo(row.int("report_no")?));
@@ -151,7 +155,8 @@ impl FailureDecisions {
         .await?;
         for known in &self.again {
             let args = Args::default().int(known.domain.0).int(known.no.0).int(known.arrivals);
-            conn.run(sql!("failure_arrived"), args.int(known.authenticated.code())).await?;
+            conn.run(sql!("failure_arrived"), args.int(known.authenticated.code()))
+                .await?;
         }
         match self.quotas {
             Some(quotas) => quotas.write(conn).await,

@@ -212,7 +212,9 @@ async fn earlier(conn: &mut Conn<'_>, batch: &[NewMessage]) -> Result<Vec<Earlie
         args.push_blob(&message.digest);
     });
     let withheld = wanted.iter().filter(|message| message.withholds_bytes());
-    let withheld: HashSet<_> = withheld.map(|message| (message.belonging.account(), message.digest)).collect();
+    let withheld: HashSet<_> = withheld
+        .map(|message| (message.belonging.account(), message.digest))
+        .collect();
     let mut earlier = Vec::new();
     for row in rows.await? {
         let code = row.int("kind")?;

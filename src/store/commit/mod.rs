@@ -323,7 +323,10 @@ async fn count(
     let stored = stored(batch, &decisions);
     let (stored_tls, refused_tls) = (std::mem::take(&mut tls.stored), std::mem::take(&mut tls.refused));
     let stored_failures = std::mem::take(&mut failures.stored);
-    let over_quota_elsewhere = [std::mem::take(&mut tls.over_quota), std::mem::take(&mut failures.over_quota)];
+    let over_quota_elsewhere = [
+        std::mem::take(&mut tls.over_quota),
+        std::mem::take(&mut failures.over_quota),
+    ];
     let Decisions {
         refused,
         mut over_quota,

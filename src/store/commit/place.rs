@@ -5,8 +5,8 @@ use hashbrown::{HashMap, HashSet};
 use crate::base::{AccountId, DomainId, DomainName, Millis, Region, TlsMode};
 
 use super::super::db::Conn;
-use super::super::memory::Memory;
 use super::super::failures::Standing;
+use super::super::memory::Memory;
 use super::super::{Acceptance, Belonging, NewDomain, NewMessage, NewReport, StoreError, trust};
 use super::lookup::{learn, look_up, named, upwards};
 use super::slices::{self, Slice, SlicesCost, TOO_MANY_SLICES};
@@ -315,19 +315,25 @@ async fn place_failure(
         }
     }
     let addressed = match addressed {
-        Some(addressed) => named(conn, memory, account, addressed).await?.map(|name| (addressed, name)),
+        Some(addressed) => named(conn, memory, account, addressed)
+            .await?
+            .map(|name| (addressed, name)),
         None => None,
     };
     if about.is_empty() {
         home = addressed.clone();
     }
     let only = addressed.filter(|_| matches!(message.belonging, Belonging::Only(..)));
-    let kept = home.as_ref().and_then(|(home, _)| memory.failure_reports.get(home).copied());
+    let kept = home
+        .as_ref()
+        .and_then(|(home, _)| memory.failure_reports.get(home).copied());
     let standing = match (&home, kept, &only) {
         (None, ..) if about.is_empty() => Standing::Off,
         (None, _, None) => Standing::Unclaimed,
         (Some(_), None, _) => Standing::Off,
-        (Some((home, _)), Some(kept), only) if only.as_ref().is_none_or(|(only, _)| only == home) => Standing::Kept(kept),
+        (Some((home, _)), Some(kept), only) if only.as_ref().is_none_or(|(only, _)| only == home) => {
+            Standing::Kept(kept)
+        }
         _ => Standing::Misaddressed,
     };
     match (standing, home, only) {

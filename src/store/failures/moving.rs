@@ -86,7 +86,10 @@ fn key(args: &mut BulkRow<'_>, domain: DomainId, no: ReportNo) {
 async fn carry(conn: &mut Conn<'_>, from: DomainId, to: &Place, nos: &[ReportNo]) -> Result<(), StoreError> {
     let rows = conn.bulk_all(&bulk::FAILURE_REPORT_WHOLE, nos, |args, no| key(args, from, *no));
     let taken = rows.await?;
-    let mut taken = taken.iter().map(|row| Carried::from_row(row, to)).collect::<Result<Vec<_>, _>>()?;
+    let mut taken = taken
+        .iter()
+        .map(|row| Carried::from_row(row, to))
+        .collect::<Result<Vec<_>, _>>()?;
     let there = conn.bulk_all(&bulk::FAILURE_REPORT_BY_CONTENT, &taken, |args, one| {
         args.push_int(to.id.0);
         args.push_blob(&one.content.0);
@@ -95,8 +98,10 @@ async fn carry(conn: &mut Conn<'_>, from: DomainId, to: &Place, nos: &[ReportNo]
     for row in there.await? {
         known.insert(row.blob("content_key")?.to_vec(), row.int("report_no")?);
     }
-    conn.bulk(&bulk::FAILURE_REPORT_REMOVE, &taken, |args, one| key(args, from, one.no))
-        .await?;
+    conn.bulk(&bulk::FAILURE_REPORT_REMOVE, &taken, |args, one| {
+        key(args, from, one.no)
+    })
+    .await?;
     // Of two with the same contents the one that is there stays.
     for one in &taken {
         if let Some(&no) = known.get(&one.content.0[..]) {

@@ -41,7 +41,11 @@ pub(in super::super) async fn reread(conn: &mut Conn<'_>, domain: DomainId) -> R
 fn read(row: &Row) -> Result<(), StoreError> {
     let no = ReportNo(row.int("report_no")?);
     if ContentKey::from_slice(row.blob("content_key")?).is_none() {
-        return Err(StoreError::damaged("failure_reports", no, "content key is not 16 bytes"));
+        return Err(StoreError::damaged(
+            "failure_reports",
+            no,
+            "content key is not 16 bytes",
+        ));
     }
     source(row, no)?;
     read_content(no.0, &row.text("content")?)?;

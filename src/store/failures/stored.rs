@@ -109,8 +109,8 @@ pub(in super::super) fn content_json(new: &NewFailure) -> String {
 
 /// The details and the warnings of a stored report. What has columns of its own is not in them.
 pub(super) fn read_content(no: i64, json: &str) -> Result<(Report, Vec<StoredWarning>), StoreError> {
-    let content: Content =
-        serde_json::from_str(json).map_err(|_| StoreError::damaged("failure_reports", no, "content is not readable"))?;
+    let content: Content = serde_json::from_str(json)
+        .map_err(|_| StoreError::damaged("failure_reports", no, "content is not readable"))?;
     let warnings = content.warnings.into_iter();
     let warnings = warnings.map(|(kind, detail, offset)| StoredWarning { kind, detail, offset });
     Ok((content.report, warnings.collect()))
