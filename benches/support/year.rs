@@ -69,6 +69,7 @@ pub fn message(account: AccountId, begin: i64, report: Report) -> NewMessage {
         provenance: None,
         reports: vec![(String::new(), NewReport::new(parsed, Authenticated::Unknown))],
         tls_reports: Vec::new(),
+        failure: None,
         problems: Vec::new(),
         other: Some("mail"),
         replay: None,

@@ -46,6 +46,7 @@ create table accounts (
 -- waited for the domain have been counted once. report_messages_max: null for the limit of the installation.
 -- accepted_reporters: JSON, the reporters whose reports count whatever mail carried them. tls_token_hash: SHA-256 of the token
 -- with which TLS reports are posted (RFC 8460, 5.4); tls_token_at: when it was made. thresholds: as of accounts.
+-- failure_reports: what is kept of failure reports, 0 nothing.
 create table domains (
     domain_id bigint primary key,
     public_id text collate "C" not null unique,
@@ -77,6 +78,7 @@ create table domains (
     tls_token_hash bytea unique,
     tls_token_at bigint,
     thresholds text collate "C",
+    failure_reports bigint not null default 0,
     unique (account_id, name)
 );
 -- Mail to a domain itself is looked up by the name of the domain, over all accounts.
@@ -479,6 +481,39 @@ create table daily_tls (
     reports bigint not null,
     primary key (domain_id, kind, day, policy, subject, place, sender)
 );
+
+-- One row per distinct failure report, with facts that hold no local part of an address. content_key, policy_key and
+-- authenticated are as in reports; the number is from the same block. happened_at: when the mail that failed arrived at the
+-- reporter, Unix seconds. source: the host that it came from. content: JSON of store/failures/stored.rs. texts: JSON of
+-- report/failure/model.rs, null unless failure_reports of the domain says that header fields are kept.
+create table failure_reports (
+    domain_id bigint not null,
+    report_no bigint not null,
+    content_key bytea not null,
+    policy_key bytea,
+    happened_at bigint not null,
+    received_at bigint not null,
+    authenticated bigint not null,
+    arrivals bigint not null,
+    warnings bigint not null,
+    incidents bigint not null,
+    source text collate "C",
+    reported_domain text collate "C" not null,
+    header_from text collate "C",
+    reporter text collate "C",
+    failure text collate "C",
+    delivery text collate "C",
+    spf text collate "C",
+    dkim text collate "C",
+    content text collate "C" not null,
+    texts text collate "C",
+    primary key (domain_id, report_no)
+);
+create unique index failure_reports_by_content on failure_reports (domain_id, content_key);
+create index failure_reports_by_policy on failure_reports (domain_id, policy_key) where policy_key is not null;
+-- Lists and counts read this index.
+create index failure_reports_by_time on failure_reports (domain_id, happened_at, report_no, source);
+create index failure_reports_by_arrival on failure_reports (domain_id, received_at);
 
 -- Messages that became no counted report. policy_domain is '' except for unclaimed reports. bytes_len: length as received.
 create table set_aside (

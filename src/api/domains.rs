@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::change::Change;
 use super::schema::{
-    Address, DomainKey, HostText, Instant, LogoUrl, NameText, PurposeWord, RegionWord, StatusWord, TagText, TlsWord,
-    Word,
+    Address, DomainKey, FailureReportsWord, HostText, Instant, LogoUrl, NameText, PurposeWord, RegionWord, StatusWord,
+    TagText, TlsWord, Word,
 };
 
 /// A domain in a list.
@@ -78,6 +78,10 @@ pub struct DomainBody {
     /// Logo shown next to the domain's mail.
     #[schemars(with = "Option<LogoUrl>")]
     pub bimi_logo_url: Option<String>,
+    /// What is kept of failure reports about the domain: `off`: nothing, and the DMARC record does not ask for them; `redacted`:
+    /// facts without the local part of any address; `headers`: also header fields.
+    #[schemars(with = "FailureReportsWord")]
+    pub failure_reports: Word,
     /// Words that the owner sorts domains by, in order.
     #[schemars(with = "Vec<TagText>")]
     pub tags: Vec<String>,
@@ -265,6 +269,10 @@ pub struct DomainPatch {
     #[schemars(with = "Option<LogoUrl>")]
     #[serde(default, skip_serializing_if = "Change::is_keep")]
     pub bimi_logo_url: Change<String>,
+    /// What is kept of failure reports about the domain. Without `headers`, header fields that are kept are deleted.
+    #[schemars(with = "FailureReportsWord", extend("default" = null))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure_reports: Option<String>,
     /// Words that the owner sorts domains by, up to 10. They replace all tags of the domain.
     #[schemars(with = "Vec<TagText>", length(max = 10), extend("default" = null))]
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -10,6 +10,7 @@ mod deliveries;
 mod digests;
 mod domains;
 mod error;
+mod failure_reports;
 mod figures;
 mod findings;
 mod intake;
@@ -51,6 +52,10 @@ pub use domains::{
     Success, VerifyBody,
 };
 pub use error::{ErrorBody, ErrorCode, FieldError};
+pub use failure_reports::{
+    FailureHeaderBody, FailureHopBody, FailureReportBody, FailureReportItem, FailureReportList, FailureResultBody,
+    FailureSignatureBody, TakenFailure,
+};
 pub use figures::{ComparisonBody, DayBody, MissingReporter, Overview, OverviewItem, PeriodBody, StatsBody};
 pub use findings::{FINDING_KINDS, FINDING_STATES, FindingBody, FindingList, SNOOZE_DAYS_MAX, SnoozeBody, SnoozeInput};
 pub use intake::{MailItem, MailList, MessageItem, MessageList, RefusedItem, RefusedList};

@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
-use crate::base::{Authenticated, DomainStatus, Mode, Period, Permission, Purpose, Region, SetAsideKind, TlsMode};
+use crate::base::{
+    Authenticated, DomainStatus, FailureReports, Mode, Period, Permission, Purpose, Region, SetAsideKind, TlsMode,
+};
 
 /// A text of a closed set: borrowed where it is answered, owned where it is read.
 pub type Word = Cow<'static, str>;
@@ -66,6 +68,7 @@ texts! {
     ModeWord = words(Mode::ALL, Mode::word);
     RegionWord = words(Region::ALL, Region::word);
     TlsWord = words(TlsMode::ALL, TlsMode::word);
+    FailureReportsWord = words(FailureReports::ALL, FailureReports::word);
     AuthenticatedWord = words(Authenticated::ALL, Authenticated::word);
     PurposeWord = words(Purpose::ALL, Purpose::word);
     SetAsideWord = words(SetAsideKind::ALL, SetAsideKind::word);

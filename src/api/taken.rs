@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::failure_reports::TakenFailure;
 use super::reports::ReportItem;
 use super::schema::{SetAsideWord, Word};
 use super::tls::TlsReportItem;
@@ -14,6 +15,8 @@ pub struct Taken {
     pub reports: Vec<TakenReport>,
     /// TLS reports that were new.
     pub tls_reports: Vec<TakenTlsReport>,
+    /// Failure reports that were new.
+    pub failure_reports: Vec<TakenFailure>,
     /// Number of reports that were stored already. Each stays counted once.
     pub duplicates: u64,
     /// How many of the duplicates had lost their rows to retention. Their rows are stored again.

@@ -72,6 +72,7 @@ impl Purging {
                 reports = due.reports,
                 records = due.records,
                 tls_reports = due.tls_reports,
+                failure_reports = due.failure_reports,
                 set_aside = due.set_aside,
                 "older than retention allows, and deleted in an hour; to keep them, stop and set retention.*_days = 0"
             );
@@ -110,6 +111,7 @@ impl Purging {
                 reports = purged.reports,
                 records = purged.records,
                 tls_reports = purged.tls_reports,
+                failure_reports = purged.failure_reports,
                 set_aside = purged.set_aside,
                 "deleted data that is older than retention allows"
             );

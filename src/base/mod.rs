@@ -31,7 +31,7 @@ pub use names::{
 pub use network::{Network, NetworkError, is_public};
 pub use network_map::NetworkMap;
 pub use period::Period;
-pub use sets::{Authenticated, DomainStatus, Mode, Permission, Purpose, Region, SetAsideKind, TlsMode};
+pub use sets::{Authenticated, DomainStatus, FailureReports, Mode, Permission, Purpose, Region, SetAsideKind, TlsMode};
 pub use suffixes::{is_public_suffix, organizational_domain, registered_domain};
 pub use tags::{TagError, Tags};
 pub(crate) use words::words;

@@ -51,6 +51,18 @@ words! {
 }
 
 words! {
+    /// What is kept of the failure reports about a domain.
+    FailureReports: i64 {
+        /// They are not read: such mail is kept as other mail.
+        Off = 0 "off",
+        /// Facts without the local part of any address.
+        Redacted = 1 "redacted",
+        /// Also the header fields as they came.
+        Headers = 2 "headers",
+    }
+}
+
+words! {
     /// What a DNS record of a domain is for.
     Purpose: i64 {
         Spf = 0 "spf",

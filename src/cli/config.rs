@@ -64,11 +64,12 @@ fn would_drop(config: &Config) -> Option<String> {
         Ok(None) => None,
         Ok(Some(due)) if due == Purged::default() => None,
         Ok(Some(due)) => Some(format!(
-            "with these settings, `serve` would drop {} with {}, {} and {} from the database, for good. To keep them, raise \
-             retention.records_days, originals_days and set_aside_days, or set them to 0",
+            "with these settings, `serve` would drop {} with {}, {}, {} and {} from the database, for good. To keep \
+             them, raise retention.records_days, originals_days, failure_reports_days and set_aside_days, or set them to 0",
             counted(due.reports, "report's records", "reports' records"),
             counted(due.records, "record", "records"),
             counted(due.originals, "original", "originals"),
+            counted(due.failure_reports, "failure report", "failure reports"),
             counted(
                 due.set_aside,
                 "message that was set aside",

@@ -58,7 +58,7 @@ Examples:
   tallymark quarantine replay --all
   tallymark quarantine replay --kind other
 
---kind other finds reports of kinds that an earlier version kept as other mail, such as TLS reports.")]
+--kind other finds reports of kinds that an earlier version kept as other mail, such as TLS reports, and failure reports of domains that read them now.")]
     Replay {
         /// The numbers that `quarantine list` shows.
         #[arg(required_unless_present_any = ["all", "kind"])]
@@ -292,7 +292,16 @@ fn outcome_line(outcome: &Outcome) -> String {
         .set_aside
         .iter()
         .map(|note| format!("{}, {}: {}", note.kind.word(), note.reason, escape(&note.detail)));
-    reports.chain(tls).chain(notes).collect::<Vec<_>>().join("; ")
+    let failures = outcome.failure.iter().map(|report| {
+        let fate = word(report.fate, Acceptance::Open);
+        format!("{fate} (failure report {} about {})", report.no, escape(&report.about))
+    });
+    reports
+        .chain(tls)
+        .chain(failures)
+        .chain(notes)
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 fn what(row: &SetAside) -> String {

@@ -78,6 +78,7 @@ fn print_json(verified: &Verified, identity: Option<&Identity>, out: &mut dyn Wr
         "records": verified.records,
         "messages": verified.messages,
         "tls_reports": verified.tls_reports,
+        "failure_reports": verified.failure_reports,
         "not_recounted": verified.not_recounted,
         "discrepancies": discrepancies,
         "unlisted": verified.unlisted,
@@ -156,6 +157,10 @@ fn print(verified: &Verified, out: &mut dyn Write) -> anyhow::Result<()> {
     if verified.tls_reports > 0 {
         let reports = counted(verified.tls_reports, "TLS report", "TLS reports");
         writeln!(out, "and {reports} with their sessions")?;
+    }
+    if verified.failure_reports > 0 {
+        let reports = counted(verified.failure_reports, "failure report", "failure reports");
+        writeln!(out, "and read {reports}, which are in no sum")?;
     }
     if verified.not_recounted > 0 {
         writeln!(

@@ -199,6 +199,7 @@ impl Default for RetentionSettings {
             kept: Retention {
                 originals_days: 30,
                 records_days: 400,
+                failure_reports_days: 30,
                 set_aside_days: 400,
             },
         }

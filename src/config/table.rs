@@ -301,6 +301,8 @@ settings! { SECTIONS:
         /// How long records of reports are kept, days from the end of their window or their arrival, whichever is
         /// later. 0 keeps them for ever. The sums per day and source are always kept.
         records_days => kept.records_days;
+        /// How long failure reports are kept, days from their arrival. 0 keeps them for ever.
+        failure_reports_days => kept.failure_reports_days;
         /// How long messages in quarantine, unclaimed reports and other mail are kept, days from their arrival. 0 keeps them
         /// for ever.
         set_aside_days => kept.set_aside_days;

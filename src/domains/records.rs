@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use sha2::{Digest as _, Sha256};
 
 use super::dkim;
-use crate::base::{DomainName, Purpose, Region};
+use crate::base::{DomainName, FailureReports, Purpose, Region};
 use crate::store::{Domain, DomainDns, RecordState, Suggestion};
 
 /// Priority in the MX record.
@@ -271,7 +271,10 @@ pub(super) fn wanted(domain: &Domain, dns: &DomainDns, names: &ServiceNames) -> 
         rows.push(txt(Purpose::Dkim, name, dkim::record_text(&key.public_key)));
     }
     if let Some(address) = rua_address(domain, names) {
-        let dmarc = format!("v=DMARC1; p=none; rua=mailto:{address}");
+        let mut dmarc = format!("v=DMARC1; p=none; rua=mailto:{address}");
+        if domain.failure_reports != FailureReports::Off {
+            dmarc.push_str(&format!("; ruf=mailto:{address}"));
+        }
         rows.push(txt(Purpose::Dmarc, format!("_dmarc.{name}"), dmarc));
     }
     if let Some(rua_host) = region.rua_host.as_ref().filter(|host| !name.covers(host)) {

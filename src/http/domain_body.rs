@@ -44,6 +44,7 @@ impl DomainBody {
             inbound_enabled: domain.inbound_enabled,
             custom_return_path: domain.custom_return_path.as_ref().map(DomainName::to_string),
             bimi_logo_url: domain.bimi_logo_url,
+            failure_reports: domain.failure_reports.word().into(),
             tags: domain.tags.iter().map(str::to_owned).collect(),
             dedicated_ip: published.dedicated_ip.map(|ip| DedicatedIp {
                 id: ip.id.0,

@@ -3,7 +3,7 @@
 use super::error::ApiError;
 use super::fields::Members;
 use crate::api::LOGO_URL_BYTES_MAX;
-use crate::base::{DomainName, IpId, Region, Tags, TlsMode};
+use crate::base::{DomainName, FailureReports, IpId, Region, Tags, TlsMode};
 use crate::store::{Domain, DomainChanges};
 
 /// A domain to add, with its defaults.
@@ -74,6 +74,7 @@ pub(super) fn read_changes(mut members: Members, domain: &Domain) -> Result<Doma
         tracking_domain: clearable_name(&mut members, "tracking_domain"),
         custom_return_path,
         bimi_logo_url,
+        failure_reports: members.changed_word("failure_reports", FailureReports::ALL, FailureReports::word),
         tags: tags(&mut members),
     };
     members.finish()?;

@@ -26,6 +26,7 @@ mod example;
 mod export;
 mod export_csv;
 mod export_json;
+mod failure_reports;
 mod fields;
 mod figures;
 mod findings;

@@ -1,6 +1,6 @@
 //! Places in lists, as `next` says them.
 
-use crate::api::{ReportItem, TlsReportItem};
+use crate::api::{FailureReportItem, ReportItem, TlsReportItem};
 use crate::base::clock::{format_instant, parse_instant};
 use crate::base::{ReportNo, SetAsideId};
 use crate::store::{ReportPlace, SourcePlace};
@@ -43,6 +43,11 @@ pub(super) fn place_of(report: &ReportItem) -> Option<String> {
 /// As [`place_of`], of a TLS report.
 pub(super) fn tls_place_of(report: &TlsReportItem) -> Option<String> {
     place_behind(&report.date_range_begin, report.id)
+}
+
+/// As [`place_of`], of a failure report.
+pub(super) fn failure_place_of(report: &FailureReportItem) -> Option<String> {
+    place_behind(&report.happened_at, report.id)
 }
 
 fn place_behind(date_range_begin: &str, id: i64) -> Option<String> {

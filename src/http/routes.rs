@@ -15,22 +15,23 @@ use super::openapi::{Served, document_text};
 use super::request_scope::scoped;
 use super::state::AppState;
 use super::{
-    api_keys, arrivals, attention, breakdown, channels, decisions, digests, domains, export, figures, findings,
-    hand_in, inbound, mail_links, openapi, overview, overview_choice, paging, posting, quarantine, range, readiness,
-    refused, report_record, reports, search, senders, service, simulate, source, thresholds, tls, tls_token, trust,
-    upload, webhooks,
+    api_keys, arrivals, attention, breakdown, channels, decisions, digests, domains, export, failure_reports, figures,
+    findings, hand_in, inbound, mail_links, openapi, overview, overview_choice, paging, posting, quarantine, range,
+    readiness, refused, report_record, reports, search, senders, service, simulate, source, thresholds, tls, tls_token,
+    trust, upload, webhooks,
 };
 use crate::api::{
     AcceptedAnswer, AnyObject, ApiKeyWithSecret, Arrivals, Attention, ChannelDeliveryList, ChannelInput, ChannelList,
     ChannelOne, ChannelPut, ChannelTested, DecisionInput, DeliveryList, DigestBody, DigestInput, DigestList,
-    DigestPreview, DigestPut, DomainInput, DomainList, DomainOne, DomainPatch, FindingBody, FindingList, FlowList,
-    Health, IpInput, KeyBody, KeyInput, KeyList, MailLinkBody, MailList, MessageList, Overview, Readiness,
-    ReadinessBody, RecordBody, RefusedList, Removed, RemovedInBoth, ReplayInput, Replayed, ReportBody, ReportItem,
-    ReportList, ReporterInput, ReporterList, RotateInput, SearchList, SenderDecisionBody, SenderDecisionInput,
-    SenderDecisionList, SenderList, ServiceList, SignatureList, SimulationBody, SimulationInput, SnoozeInput,
-    SourceDetail, SourceList, StatsBody, SubdomainList, Success, Taken, ThresholdList, ThresholdPatch, TlsFailureList,
-    TlsReportBody, TlsReportList, TlsStats, TlsTokenBody, TlsTokenMade, TrustBody, TrustPatch, VerifyOne, WebhookInput,
-    WebhookList, WebhookOne, WebhookPatch, WebhookTested, WebhookWithSecret,
+    DigestPreview, DigestPut, DomainInput, DomainList, DomainOne, DomainPatch, FailureReportBody, FailureReportList,
+    FindingBody, FindingList, FlowList, Health, IpInput, KeyBody, KeyInput, KeyList, MailLinkBody, MailList,
+    MessageList, Overview, Readiness, ReadinessBody, RecordBody, RefusedList, Removed, RemovedInBoth, ReplayInput,
+    Replayed, ReportBody, ReportItem, ReportList, ReporterInput, ReporterList, RotateInput, SearchList,
+    SenderDecisionBody, SenderDecisionInput, SenderDecisionList, SenderList, ServiceList, SignatureList,
+    SimulationBody, SimulationInput, SnoozeInput, SourceDetail, SourceList, StatsBody, SubdomainList, Success, Taken,
+    ThresholdList, ThresholdPatch, TlsFailureList, TlsReportBody, TlsReportList, TlsStats, TlsTokenBody, TlsTokenMade,
+    TrustBody, TrustPatch, VerifyOne, WebhookInput, WebhookList, WebhookOne, WebhookPatch, WebhookTested,
+    WebhookWithSecret,
 };
 
 /// What every node answers, whatever else it does.
@@ -62,6 +63,8 @@ fn table() -> Vec<Entry> { let mut table = vec![
     patch ("/domains/{id}/dmarc/trust",                                Write,   trust::update,         "Change which reports count from now on").takes::<TrustPatch>().answers::<TrustBody>(200),
     post  ("/domains/{id}/dmarc/reporters/accept",                     Write,   trust::accept,         "Count all reports of a reporter: those that are held, and later ones").takes::<ReporterInput>().also(REPORTERS_FULL).answers::<AcceptedAnswer>(200),
     post  ("/domains/{id}/dmarc/reporters/withdraw",                   Write,   trust::withdraw,       "Hold later reports of an accepted reporter again").takes::<ReporterInput>().answers::<TrustBody>(200),
+    get   ("/domains/{id}/dmarc/failure-reports",                      Read,    failure_reports::list, "List failure reports, newest first").long().with(FAILURE_REPORTS).lists::<FailureReportList>(),
+    get   ("/domains/{id}/dmarc/failure-reports/{report_id}",          Read,    failure_reports::show, "Show a failure report").answers::<FailureReportBody>(200),
     get   ("/domains/{id}/dmarc/stats",                                Read,    figures::stats,        "Show sums over a range of days").long().with(STATS).lists::<StatsBody>(),
     get   ("/domains/{id}/dmarc/sources",                              Read,    senders::sources,      "List sending addresses, by messages").long().with(SOURCES).lists::<SourceList>(),
     get   ("/domains/{id}/dmarc/services",                             Read,    senders::services,     "List services that sent, by messages").long().with(SERVICES).lists::<ServiceList>(),
@@ -175,6 +178,12 @@ const DECISIONS: Parameters = &[paging::PARAMETERS, paging::AFTER_ROWS];
 const SOURCE: Parameters = &[range::DAYS, source::PARAMETERS];
 const EXPORT: Parameters = &[range::OPEN, export::PARAMETERS];
 const TLS_REPORTS: Parameters = &[paging::PARAMETERS, paging::AFTER_REPORT, range::OPEN, tls::FILTERS];
+const FAILURE_REPORTS: Parameters = &[
+    paging::PARAMETERS,
+    paging::AFTER_REPORT,
+    range::OPEN,
+    failure_reports::FILTERS,
+];
 const TLS_FAILURES: Parameters = &[range::DAYS, paging::PARAMETERS, paging::AFTER_ROWS, tls::GROUP];
 const OVERVIEW: Parameters = &[
     paging::PARAMETERS,

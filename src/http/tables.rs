@@ -65,6 +65,7 @@ macro_rules! list {
     };
 }
 
+mod failure_reports;
 mod findings;
 mod search;
 mod tls;

@@ -11,10 +11,10 @@ use super::error::ApiError;
 use super::hook::FILES_MAX;
 use super::owned::OwnedDomain;
 use super::state::AppState;
-use crate::api::{FieldError, ReportItem, Taken, TakenAside, TakenReport, TakenTlsReport, TlsReportItem};
+use crate::api::{FieldError, ReportItem, Taken, TakenAside, TakenFailure, TakenReport, TakenTlsReport, TlsReportItem};
 use crate::base::AccountId;
 use crate::ingest::{Belonging, Fate, Outcome, RawMessage, SetAsideNote};
-use crate::store::Store;
+use crate::store::{Store, StoredFailure};
 
 /// What the files of a form are called.
 const PART: &str = "file";
@@ -50,6 +50,7 @@ pub(super) async fn taken(store: &Store, account: AccountId, outcomes: Vec<Outco
     let mut taken = Taken {
         reports: Vec::new(),
         tls_reports: Vec::new(),
+        failure_reports: Vec::new(),
         duplicates: 0,
         restored: 0,
         quarantined: Vec::new(),
@@ -107,11 +108,35 @@ pub(super) async fn taken(store: &Store, account: AccountId, outcomes: Vec<Outco
                 leaf: stored.leaf,
             });
         }
+        if let Some(stored) = outcome.failure {
+            match failure_taken(store, account, stored).await? {
+                Some(failure) => taken.failure_reports.push(failure),
+                None => taken.duplicates += 1,
+            }
+        }
         taken
             .quarantined
             .extend(outcome.set_aside.into_iter().map(TakenAside::from));
     }
     Ok(taken)
+}
+
+/// A failure report that was new; `None` for one that was stored before, or is gone again.
+async fn failure_taken(
+    store: &Store,
+    account: AccountId,
+    stored: StoredFailure,
+) -> Result<Option<TakenFailure>, ApiError> {
+    if stored.fate == Fate::Duplicate {
+        return Ok(None);
+    }
+    let domain = store.domain_by_id(account, stored.domain).await?;
+    Ok(domain.map(|domain| TakenFailure {
+        id: stored.no.0,
+        about: stored.about,
+        domain_id: domain.public_id,
+        domain_name: domain.name.to_string(),
+    }))
 }
 
 /// The files of a form, or the body itself as the only one.

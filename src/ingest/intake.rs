@@ -70,6 +70,11 @@ impl Claimed {
                 _ => self.held += 1,
             }
         }
+        match outcome.failure.as_ref().map(|report| report.fate) {
+            Some(Fate::Duplicate) => self.duplicates += 1,
+            Some(_) => self.counted += 1,
+            None => {}
+        }
     }
 }
 

@@ -6,6 +6,7 @@ mod arrived;
 mod batch;
 mod deferred;
 mod envelope;
+mod failure_reports;
 mod intake;
 mod journal;
 mod lanes;

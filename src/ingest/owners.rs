@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use super::arrived::Arrived;
 use super::options::IntakeError;
 use super::parsed_bytes::ParsedBytes;
-use crate::store::{Admitted, Belonging, NewMessage, NewReport, NewTlsReport, Outcome, Problem, Store};
+use crate::store::{Admitted, Belonging, NewFailure, NewMessage, NewReport, NewTlsReport, Outcome, Problem, Store};
 
 /// A message with whom to tell.
 pub(super) struct Job {
@@ -42,6 +42,7 @@ struct Rest {
 struct TakenOut {
     reports: Vec<(String, NewReport)>,
     tls_reports: Vec<(String, NewTlsReport)>,
+    failure: Option<NewFailure>,
     problems: Vec<Problem>,
 }
 
@@ -126,6 +127,7 @@ impl Askers {
         let taken_out = TakenOut {
             reports: std::mem::take(&mut message.reports),
             tls_reports: std::mem::take(&mut message.tls_reports),
+            failure: message.failure.take(),
             problems: std::mem::replace(&mut message.problems, vec![problem]),
         };
         if let Some(rest) = &mut self.rest {
@@ -143,6 +145,7 @@ impl Askers {
         if let Some(taken_out) = rest.held_before.take() {
             message.reports = taken_out.reports;
             message.tls_reports = taken_out.tls_reports;
+            message.failure = taken_out.failure;
             message.problems = taken_out.problems;
         }
         while let Some((belonging, answer)) = rest.others.pop_front() {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::ahead::ends_in_the_future;
+use super::failure_reports;
 use super::problems::{breach_of, problem_of, read_reason, too_many};
 use super::sums;
 use super::tls_reports::{self, TlsWork};
@@ -14,7 +15,7 @@ use crate::base::Millis;
 use crate::base::budget::{Budget, CostLimits};
 use crate::base::clock::Clock;
 use crate::report::aggregate::{self, FileNameFacts, ParseError, ParseErrorKind, Parsed, WarningKind};
-use crate::report::tls;
+use crate::report::{failure, tls};
 use crate::store::{Acceptance, Problem, Provenance};
 use crate::unpack::{self, Context, Damage, ReportText, TextKind};
 
@@ -95,6 +96,8 @@ impl Default for ProcessLimits {
 pub struct Processed {
     pub reports: Vec<ParsedLeaf>,
     pub tls_reports: Vec<TlsLeaf>,
+    /// What the message is, if it is a failure report. Whether it is taken as one, its domain says.
+    pub failure: Option<failure::Parsed>,
     pub problems: Vec<Problem>,
     /// Kind of a message with neither reports nor problems: a stable word such as `tls_report`, `bounce`, `mail`.
     pub other: &'static str,
@@ -262,6 +265,11 @@ fn process_inner(
         detail: problem.detail.into(),
         offset: problem.offset,
     }));
+    let failure = unpacked.failure.filter(|_| context != Context::Post && spent.is_none());
+    match failure.map(|parts| failure_reports::parse(&parts, &budget)).transpose() {
+        Ok(failure) => processed.failure = failure,
+        Err(problem) => processed.problems.push(problem),
+    }
     if context == Context::Post && processed.is_other() {
         processed.problems.push(not_tls_report());
     }

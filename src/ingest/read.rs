@@ -7,7 +7,7 @@ use super::process::{ProcessLimits, Processed, process_asking};
 use crate::base::Authenticated;
 use crate::report::aggregate::Reporter;
 use crate::report::tls;
-use crate::store::{MessageRoom, NewMessage, NewReport, NewTlsReport, Problem, Provenance};
+use crate::store::{MessageRoom, NewFailure, NewMessage, NewReport, NewTlsReport, Problem, Provenance};
 use crate::unpack::Context;
 
 /// Why a message is not read any more: the process ended twice while it was.
@@ -55,6 +55,7 @@ pub(super) fn read(limits: &ProcessLimits, message: Arrived, watch: &Watch<'_>) 
     let Processed {
         reports,
         tls_reports,
+        failure,
         problems,
         other,
         stored_bytes,
@@ -78,6 +79,7 @@ pub(super) fn read(limits: &ProcessLimits, message: Arrived, watch: &Watch<'_>) 
         (found.leaf, NewTlsReport::new(found.parsed, authenticated, acceptance))
     });
     let tls_reports = tls_reports.collect();
+    let failure = failure.map(|parsed| NewFailure::new(parsed, provenance.as_ref()));
     if ended.is_none() || replay.is_some() {
         watch.end(&raw.bytes);
     }
@@ -88,6 +90,7 @@ pub(super) fn read(limits: &ProcessLimits, message: Arrived, watch: &Watch<'_>) 
         origin: raw.origin,
         reports,
         tls_reports,
+        failure,
         provenance,
         problems,
         other: (!keeps_reports_only).then_some(other),

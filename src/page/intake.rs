@@ -225,7 +225,8 @@ pub(super) async fn replay(
     visitor.check(&form.form_token)?;
     let path = format!("/quarantine/{number}/replay");
     let taken: Taken = visitor.api.send(Method::POST, &path, &()).await?;
-    let read = !taken.reports.is_empty() || !taken.tls_reports.is_empty() || taken.duplicates > 0;
+    let read = !taken.reports.is_empty() || !taken.tls_reports.is_empty() || !taken.failure_reports.is_empty();
+    let read = read || taken.duplicates > 0;
     Ok(Redirect::to(if read {
         "/intake?tried=read"
     } else {

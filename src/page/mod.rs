@@ -15,6 +15,7 @@ mod domain;
 mod domains;
 mod export;
 mod fails;
+mod failure_reports;
 mod failures;
 mod form_token;
 mod glossary;
@@ -128,6 +129,9 @@ pub fn router_with(api: Router, store: Store, clock: Clock, options: PageOptions
         .route("/view/{id}/reports/{number}", get(reports::show))
         .route("/view/{id}/reports/{number}/records.csv", get(reports::records_csv))
         .route("/view/{id}/reports/{number}/original", get(reports::original))
+        .route("/view/{id}/failure-reports", get(failure_reports::list))
+        .route("/view/{id}/failure-reports.csv", get(failure_reports::csv))
+        .route("/view/{id}/failure-reports/{report}", get(failure_reports::show))
         .route("/view/{id}/tls", get(tls::show))
         .route("/view/{id}/tls.csv", get(tls::csv))
         .route("/view/{id}/setup", get(setup::show))

@@ -30,6 +30,13 @@ pub(super) async fn form(visitor: Visitor, Path(id): Path<String>, asked: Asked)
     Ok(page(&visitor, &domain, Tab::Settings, &asked, content))
 }
 
+/// The words of `failure_reports`, as people choose them.
+const FAILURE_REPORTS: [(&str, &str); 3] = [
+    ("off", "Nothing: off"),
+    ("redacted", "Facts without names before the @"),
+    ("headers", "Facts, and header fields with all addresses"),
+];
+
 /// What the form says; what is not ticked is not said.
 #[derive(Debug, Deserialize)]
 pub(super) struct SettingsForm {
@@ -46,6 +53,8 @@ pub(super) struct SettingsForm {
     custom_return_path: String,
     tracking_domain: String,
     bimi_logo_url: String,
+    #[serde(default)]
+    failure_reports: String,
     #[serde(default)]
     tags: String,
 }
@@ -65,6 +74,7 @@ impl SettingsForm {
             custom_return_path: text(&domain.custom_return_path),
             tracking_domain: text(&domain.tracking_domain),
             bimi_logo_url: text(&domain.bimi_logo_url),
+            failure_reports: domain.failure_reports.to_string(),
             tags: domain.tags.join(" "),
         }
     }
@@ -91,6 +101,7 @@ pub(super) async fn save(
         custom_return_path: given(&form.custom_return_path),
         tracking_domain: given(&form.tracking_domain),
         bimi_logo_url: given(&form.bimi_logo_url),
+        failure_reports: Some(form.failure_reports.clone()).filter(|word| !word.is_empty()),
         tags: Some(tags(&form.tags)),
     };
     match visitor.api.tell(Method::PATCH, &below(&id, "")?, &wanted).await {
@@ -135,6 +146,17 @@ fn settings(visitor: &Visitor, domain: &DomainBody, form: &SettingsForm, failure
                 fieldset { legend { "Mail to the domain" }
                     (tick("inbound_enabled", &form.inbound_enabled, "Accept mail for this domain", "dmarc@, dmarc-reports@, postmaster@ and abuse@ at the domain itself"))
                     (tick("catch_all", &form.catch_all, "Catch all", "any address at the domain"))
+                }
+                fieldset { legend { "Failure reports" }
+                    label for="failure_reports" { "What is kept of reports about single mails" }
+                    select #failure_reports name="failure_reports" aria-describedby="failure_reports_note" {
+                        @for (word, title) in FAILURE_REPORTS {
+                            option value=(word) selected[word == form.failure_reports] { (title) }
+                        }
+                    }
+                    p #failure_reports_note .small.muted { "Unless it is off, the DMARC record below DNS set-up asks for them with ruf. \
+                        They are deleted after 30 days, unless the operator has set another time." }
+                    (field_error(failure, "failure_reports"))
                 }
                 fieldset { legend { "Mail from the domain" }
                     label for="tls_mode" { "TLS" }

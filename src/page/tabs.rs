@@ -20,17 +20,19 @@ pub(super) enum Tab {
     Reporters,
     Dkim,
     Reports,
+    FailureReports,
     Tls,
     Setup,
     Settings,
 }
 
-const TABS: [(Tab, &str, &str); 8] = [
+const TABS: [(Tab, &str, &str); 9] = [
     (Tab::Overview, "", "Overview"),
     (Tab::Sources, "/sources", "Sources"),
     (Tab::Reporters, "/reporters", "Reporters"),
     (Tab::Dkim, "/dkim", "DKIM"),
     (Tab::Reports, "/reports", "Reports"),
+    (Tab::FailureReports, "/failure-reports", "Failure reports"),
     (Tab::Tls, "/tls", "TLS"),
     (Tab::Setup, "/setup", "DNS set-up"),
     (Tab::Settings, "/settings", "Settings"),
@@ -54,7 +56,9 @@ pub(super) fn page(visitor: &Visitor, domain: &DomainBody, tab: Tab, asked: &Ask
     let range = asked.only(&RANGE);
     let tabs = TABS
         .iter()
-        .filter(|(other, ..)| *other != Tab::Settings || visitor.may_write());
+        .filter(|(other, ..)| *other != Tab::Settings || visitor.may_write())
+        // Those of a domain that reads none any more can still be looked at by their address.
+        .filter(|(other, ..)| *other != Tab::FailureReports || tab == *other || domain.failure_reports != "off");
     let (_, _, title) = TABS
         .iter()
         .find(|(other, ..)| *other == tab)

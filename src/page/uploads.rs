@@ -101,6 +101,9 @@ fn shown(visitor: &Visitor, taken: &Taken) -> Markup {
         section .card {
             p #uploaded role="status" {
                 b { (counted(taken.reports.len() as u64, "new report", "new reports")) } ", "
+                @if !taken.failure_reports.is_empty() {
+                    b { (counted(taken.failure_reports.len() as u64, "new failure report", "new failure reports")) } ", "
+                }
                 @if !taken.tls_reports.is_empty() {
                     b { (counted(taken.tls_reports.len() as u64, "new TLS report", "new TLS reports")) } ", "
                 }
@@ -120,6 +123,12 @@ fn shown(visitor: &Visitor, taken: &Taken) -> Markup {
                     @if one.outcome == "held" { " " span .chip.odd { "held: more messages than the limit" } }
                 } } }
             }
+            @if !taken.failure_reports.is_empty() { ul {
+                @for one in &taken.failure_reports { li {
+                    a href=(format!("/view/{}/failure-reports/{}", one.domain_id, one.id)) { "Failure report about " (hostile(&one.about)) }
+                    " for " (hostile(&one.domain_name))
+                } }
+            } }
             @if !taken.tls_reports.is_empty() { ul {
                 @for one in &taken.tls_reports { li {
                     a href=(format!("/view/{}/tls", one.domain_id)) { "TLS report from " (hostile_or_dash(one.report.org_name.as_deref())) }

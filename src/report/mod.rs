@@ -2,4 +2,5 @@
 
 pub mod aggregate;
 mod encoder;
+pub mod failure;
 pub mod tls;

@@ -1,6 +1,11 @@
 //! Every statement for many rows, as `db/bulk.rs` renders it: what it returns or changes, and by which index.
 
-use super::db::{self, Bulk, Column, Conflict, blob, int, text};
+mod columns;
+
+use super::db::{self, Bulk, Conflict, blob, int, text};
+
+pub(super) use columns::{FAILURE_REPORT, REPORT, TLS_REPORT};
+use columns::{ORIGINAL, REPORT_KEY};
 
 /// Adds to sums of a table (or, with negative numbers, takes from them). A sum that reaches the largest one
 /// (`Totals::SUM_MAX`) stays there.
@@ -25,80 +30,6 @@ macro_rules! bulk {
         pub(super) static ALL: &[&Bulk] = &[$(&$name),+];
     };
 }
-
-/// The columns of `reports`.
-pub(super) const REPORT: &[Column] = &[
-    int("domain_id"),
-    int("report_no"),
-    blob("content_key"),
-    blob("identity_key"),
-    blob("piece_key"),
-    blob("policy_key"),
-    int("begin_at"),
-    int("end_at"),
-    int("counted"),
-    int("acceptance"),
-    int("sliced"),
-    int("partial"),
-    int("pass"),
-    int("fail"),
-    int("dkim_aligned"),
-    int("spf_aligned"),
-    int("none"),
-    int("quarantine"),
-    int("reject"),
-    int("records"),
-    int("records_kept"),
-    int("records_since"),
-    int("received_at"),
-    int("authenticated"),
-    int("arrivals"),
-    int("warnings"),
-    int("original_no"),
-    text("org_key"),
-    text("org_name"),
-    text("email"),
-    text("report_id"),
-    text("policy"),
-    text("detail"),
-    text("provenance"),
-    text("history"),
-];
-/// The columns of `tls_reports`.
-pub(super) const TLS_REPORT: &[Column] = &[
-    int("domain_id"),
-    int("report_no"),
-    blob("content_key"),
-    blob("identity_key"),
-    blob("policy_key"),
-    int("begin_at"),
-    int("end_at"),
-    int("counted"),
-    int("acceptance"),
-    int("policies"),
-    int("failing"),
-    int("details_since"),
-    int("received_at"),
-    int("authenticated"),
-    int("arrivals"),
-    int("warnings"),
-    int("original_no"),
-    text("org_name"),
-    text("contact"),
-    text("report_id"),
-    text("policy_domain"),
-    text("provenance"),
-    text("content"),
-];
-const ORIGINAL: &[Column] = &[
-    int("domain_id"),
-    int("report_no"),
-    int("received_at"),
-    blob("digest"),
-    int("unpacked_len"),
-    blob("bytes"),
-];
-const REPORT_KEY: &[Column] = &[int("domain_id"), int("report_no")];
 
 bulk! {
     /// New reports, also those that are moved to another domain.
@@ -162,6 +93,26 @@ bulk! {
         ("select domain_id, report_no, content_key, identity_key, counted, acceptance, authenticated, details_since \
          from tls_reports", " and identity_key >= ''"),
     );
+
+    /// New failure reports, also those that are moved to another domain.
+    FAILURE_REPORT_ADD = insert("failure_reports", FAILURE_REPORT, Conflict::Fail);
+
+    /// Failure reports with every column, to be moved to another domain. Primary key.
+    FAILURE_REPORT_WHOLE = keyed(
+        "failure_reports", REPORT_KEY,
+        "select domain_id, report_no, content_key, policy_key, happened_at, received_at, authenticated, arrivals, warnings, \
+             incidents, source, reported_domain, header_from, reporter, failure, delivery, spf, dkim, content, texts \
+         from failure_reports",
+    );
+
+    /// Known failure reports with these contents. Unique index failure_reports_by_content.
+    FAILURE_REPORT_BY_CONTENT = keyed(
+        "failure_reports", &[int("domain_id"), blob("content_key")],
+        "select domain_id, report_no, content_key, authenticated from failure_reports",
+    );
+
+    /// Removes failure reports. Primary key.
+    FAILURE_REPORT_REMOVE = keyed("failure_reports", REPORT_KEY, "delete from failure_reports");
 
     /// Adds to sums of TLS reports. Primary key.
     DAILY_TLS_ADD = insert(
@@ -334,7 +285,7 @@ bulk! {
     /// The domains of these names, those that there are. Unique index on (account_id, name).
     DOMAIN_IDS_BY_NAMES = keyed(
         "domains", &[int("account_id"), text("name")],
-        "select account_id, name, domain_id, report_messages_max, accepted_reporters from domains",
+        "select account_id, name, domain_id, report_messages_max, accepted_reporters, failure_reports from domains",
     );
 
     /// What a check makes of domains. Primary key.

@@ -36,6 +36,9 @@ pub(super) const HOT: &[&Statement] = statements![
     "daily_tls_all" "daily_tls_by_day" "daily_tls_range" "domain_clear_daily_tls" "domain_clear_tls_reports"
     "tls_arrived" "tls_by_no" "tls_conflicts" "tls_count" "tls_details_due" "tls_details_old" "tls_details_purged"
     "tls_details_restored" "tls_list" "tls_numbers" "tls_of_policy" "tls_original" "tls_recount" "tls_set_counted"
+    "domain_clear_failure_reports"
+    "failure_arrived" "failure_by_no" "failure_count" "failure_due_count" "failure_forget_texts" "failure_list"
+    "failure_numbers" "failure_of_policy" "failure_old" "failure_purge" "failure_reread"
 ];
 
 /// What [`Store::distribute`] did.

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use crate::base::{AccountId, DomainId, DomainName, DomainStatus, Millis, Region, Tags, TlsMode, ancestors};
+use crate::base::{
+    AccountId, DomainId, DomainName, DomainStatus, FailureReports, Millis, Region, Tags, TlsMode, ancestors,
+};
 
 use super::carried::Place;
 use super::db::{Args, Conn, Lock, Row, Statement};
@@ -123,7 +125,9 @@ impl Store {
         let Some(row) = conn.first(sql!("domain_by_id"), args).await? else {
             return Ok(None);
         };
-        let domain = changes.applied_to(domain(&row)?, now);
+        let before = domain(&row)?;
+        let kept_before = before.failure_reports;
+        let domain = changes.applied_to(before, now);
         let args = Args::default()
             .int(account.0)
             .int(id.0)
@@ -136,8 +140,17 @@ impl Store {
             .opt_text(domain.tracking_domain.as_ref().map(DomainName::as_str))
             .opt_text(domain.bimi_logo_url.as_deref())
             .int(domain.updated_at)
-            .opt_text(Some(domain.tags.to_string()).filter(|tags| !tags.is_empty()).as_deref());
+            .opt_text(Some(domain.tags.to_string()).filter(|tags| !tags.is_empty()).as_deref())
+            .int(domain.failure_reports.code());
         conn.run(sql!("domain_update"), args).await?;
+        if domain.failure_reports != kept_before {
+            if domain.failure_reports != FailureReports::Headers {
+                let args = Args::default().int(id.0);
+                conn.run(sql!("failure_forget_texts"), args).await?;
+            }
+            // Writers forget what they know of domains.
+            conn.run(sql!("domains_changed"), Args::default()).await?;
+        }
         write.commit().await?;
         Ok(Some(domain))
     }
@@ -182,6 +195,7 @@ impl Store {
             sql!("domain_clear_dkim_key"),
             sql!("domain_clear_tls_reports"),
             sql!("domain_clear_daily_tls"),
+            sql!("domain_clear_failure_reports"),
         ] {
             conn.run(clear, Args::default().int(id)).await?;
         }
@@ -354,6 +368,8 @@ pub(super) fn domain(row: &Row) -> Result<Domain, StoreError> {
         custom_return_path: row.opt_text("custom_return_path")?.map(name).transpose()?,
         tracking_domain: row.opt_text("tracking_domain")?.map(name).transpose()?,
         bimi_logo_url: row.opt_text("bimi_logo_url")?,
+        failure_reports: FailureReports::from_code(row.int("failure_reports")?)
+            .ok_or_else(|| damaged("unknown setting of failure reports"))?,
         rua_token: row.text("rua_token")?,
         created_at: row.int("created_at")?,
         updated_at: row.int("updated_at")?,

@@ -10,7 +10,7 @@ use super::db::{Args, Conn};
 use super::events::Listeners;
 use super::sql::sql;
 use super::{StoreError, Trust, paths};
-use crate::base::{AccountId, Day, DomainId, Millis};
+use crate::base::{AccountId, Day, DomainId, FailureReports, Millis};
 
 /// Names kept at the most; then all are forgotten and learned again.
 const ENTRIES_MAX: usize = 200_000;
@@ -33,6 +33,8 @@ pub(super) struct Memory {
     pub names: HashMap<(AccountId, DomainId), Option<Box<str>>>,
     /// What owners decided about the reports of a domain, where they did: see `trust.rs`.
     pub trust: HashMap<DomainId, Trust>,
+    /// The domains that read failure reports, and what is kept of these.
+    pub failure_reports: HashMap<DomainId, FailureReports>,
     /// Days that are nearly full of addresses: a hint that makes the writer look.
     pub crowded: BTreeSet<(DomainId, Day)>,
     /// All domains of an account, of those that got reports about names that they do not have.
@@ -53,6 +55,7 @@ impl Memory {
         self.domains.clear();
         self.names.clear();
         self.trust.clear();
+        self.failure_reports.clear();
         self.all_names.clear();
         self.paths.forget();
     }

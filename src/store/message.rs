@@ -11,7 +11,7 @@ use crate::tally::{DayFigures, Figures, Summed, Totals};
 
 use super::packing::PackedReport;
 use super::records::PackedRecord;
-use super::{Acceptance, Belonging, NewTlsReport, Problem, Provenance, StoredBytes, reports};
+use super::{Acceptance, Belonging, NewFailure, NewTlsReport, Problem, Provenance, StoredBytes, reports};
 
 /// Approximate bytes of a row of `set_aside` in the database, apart from its texts and the message.
 pub(super) const SET_ASIDE_ROW_BYTES: u64 = 512;
@@ -30,6 +30,8 @@ pub struct NewMessage {
     /// With their place in the message.
     pub reports: Vec<(String, NewReport)>,
     pub tls_reports: Vec<(String, NewTlsReport)>,
+    /// What the message is, if it is a failure report: for owners who want these.
+    pub failure: Option<NewFailure>,
     pub problems: Vec<Problem>,
     /// What the mail is if it holds neither; `None` where such mail is not kept.
     pub other: Option<&'static str>,
@@ -78,7 +80,13 @@ impl NewMessage {
 
     /// Whether there is a report in it.
     pub fn has_reports(&self) -> bool {
-        !self.reports.is_empty() || !self.tls_reports.is_empty()
+        let is_failure = self.failure.as_ref().is_some_and(NewFailure::is_report);
+        !self.reports.is_empty() || !self.tls_reports.is_empty() || is_failure
+    }
+
+    /// Whether its bytes are kept nowhere, because a failure report in it is stored and the rest is the mail of others.
+    pub(super) fn withholds_bytes(&self) -> bool {
+        self.failure.as_ref().is_some_and(NewFailure::is_kept)
     }
 
     /// The domains that its reports are about.
@@ -88,9 +96,10 @@ impl NewMessage {
             .iter()
             .map(|(_, new)| &*new.report.policy.domain)
             .chain(tls)
+            .chain(self.failure.iter().map(|new| &*new.report.domain))
     }
 
-    /// As [`Self::domains`], without names that may be those of servers.
+    /// As [`Self::domains`], without names that may be those of servers, and those of failure reports.
     pub(super) fn domains_to_add(&self) -> impl Iterator<Item = &str> {
         let tls = self.tls_reports.iter().filter(|(_, new)| !new.report.is_host);
         let tls = tls.map(|(_, new)| &*new.report.domain);

@@ -37,6 +37,7 @@ mod events;
 mod evidence;
 mod export;
 mod facets;
+mod failures;
 mod feeds;
 mod figures;
 mod findings;
@@ -116,6 +117,7 @@ pub use error::{Behind, Fault, NoRoom, StoreError};
 pub use events::{ALL_EVENTS, Event, EventKind, Wanted};
 pub use export::ExportedRecord;
 pub use facets::{Reporter, Signature};
+pub use failures::{FailureDetail, FailureFilter, FailureSummary, NewFailure};
 pub use feeds::FailingFeed;
 pub use figures::{Sender, SourceOrder, SourceQuery};
 pub use findings::{FindingChange, FindingKind, Snooze, StoredFinding};
@@ -152,7 +154,7 @@ pub use tls::{
 pub use types::{
     Account, ApiKey, Belonging, CLOCKS_DIFFER_MAX, DayTotals, Discrepancy, Domain, DomainChanges, Fate, NewDomain,
     NewKey, Original, Outcome, Problem, ReportDetail, ReportFilter, ReportSummary, SetAside, SetAsideNote, Source,
-    Sources, Stats, StoredRecord, StoredReport, StoredTlsReport, StoredWarning,
+    Sources, Stats, StoredFailure, StoredRecord, StoredReport, StoredTlsReport, StoredWarning,
 };
 pub use verify::Verified;
 pub use webhooks::{NewWebhook, Rotation, WebhookChanges};

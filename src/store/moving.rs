@@ -19,7 +19,7 @@ use super::memory::Memory;
 use super::moves::Moves;
 use super::rollup::{self, Change};
 use super::sql::sql;
-use super::{Acceptance, StoreError, acceptance, belonging, bulk, paths, reports, tls};
+use super::{Acceptance, StoreError, acceptance, belonging, bulk, failures, paths, reports, tls};
 use crate::tally::DaySources;
 
 /// Reports that are carried at a time, and records; a larger report goes by itself.
@@ -91,6 +91,7 @@ pub(super) async fn gather(
     let whole = reports_about(conn, from.id, &range.start, &range.end).await?;
     moving.carry(conn, memory, &from, &whole).await?;
     tls::gather(conn, &from, to).await?;
+    failures::gather(conn, &from, to).await?;
     // Slices of what is about names above the domain they are in: the records about the new one and below leave it.
     for above in ancestors(&from.name) {
         let begin = belonging::turned(above);
@@ -121,7 +122,8 @@ pub(super) async fn hand_over(
         moving.carry(conn, memory, from, &numbers?).await?;
     }
     moving.sums(conn, memory, from.id).await?;
-    tls::hand_over(conn, from, to).await
+    tls::hand_over(conn, from, to).await?;
+    failures::hand_over(conn, from, to).await
 }
 
 fn numbered(row: &super::db::Row) -> Result<(ReportNo, u64), StoreError> {

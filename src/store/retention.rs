@@ -16,6 +16,8 @@ pub struct Retention {
     /// Records, by the later of the end of their report's window and its arrival. The report's sums and the roll-ups stay
     /// for ever.
     pub records_days: u32,
+    /// Failure reports, by their arrival.
+    pub failure_reports_days: u32,
 }
 
 /// What one round deleted, or would delete.
@@ -29,6 +31,7 @@ pub struct Purged {
     pub records: u64,
     /// TLS reports whose details were dropped.
     pub tls_reports: u64,
+    pub failure_reports: u64,
 }
 
 /// The counter that holds [`Store::purge_believed`].
@@ -63,6 +66,9 @@ impl Store {
             }
             if let Some(before) = before(retention.records_days, now) {
                 while self.purge_tls_details(domain, before, &mut purged).await? {}
+            }
+            if let Some(before) = before(retention.failure_reports_days, now) {
+                while self.purge_failures(domain, before, &mut purged).await? {}
             }
         }
         if let Some(before) = before(retention.set_aside_days, now) {
@@ -216,6 +222,22 @@ impl Store {
         Ok(old.len() as i64 >= AT_ONCE)
     }
 
+    /// Deletes some failure reports that came before `before`. Returns false if none were left.
+    async fn purge_failures(&self, domain: i64, before: Millis, purged: &mut Purged) -> Result<bool, StoreError> {
+        let mut write = self.write().await?;
+        let (mut conn, _) = write.parts();
+        conn.hold(vec![DomainId(domain)]).await?;
+        let args = Args::default().int(domain).int(before).int(AT_ONCE);
+        let old = conn.all(sql!("failure_old"), args).await?;
+        for row in &old {
+            let args = Args::default().int(domain).int(row.int("report_no")?);
+            conn.run(sql!("failure_purge"), args).await?;
+        }
+        write.commit().await?;
+        purged.failure_reports += old.len() as u64;
+        Ok(old.len() as i64 >= AT_ONCE)
+    }
+
     /// Deletes some messages set aside before `before`. Returns false if none were left.
     async fn purge_set_aside(&self, before: Millis, purged: &mut Purged) -> Result<bool, StoreError> {
         let mut write = self.write().await?;
@@ -271,6 +293,10 @@ async fn due(conn: &mut Conn<'_>, retention: Retention, now: Millis) -> Result<P
         if let Some(before) = before(retention.originals_days, now) {
             let args = Args::default().int(domain).int(before);
             due.originals += number(conn.first(sql!("originals_due_count"), args).await?, "total")?;
+        }
+        if let Some(before) = before(retention.failure_reports_days, now) {
+            let args = Args::default().int(domain).int(before);
+            due.failure_reports += number(conn.first(sql!("failure_due_count"), args).await?, "total")?;
         }
         let Some(before) = before(retention.records_days, now) else {
             continue;

@@ -15,7 +15,7 @@ macro_rules! sql {
 pub(super) use sql;
 
 /// The first words of names, and the files.
-const NOUNS: [(&str, &str); 29] = [
+const NOUNS: [(&str, &str); 30] = [
     ("account", include_str!("sql/accounts.sql")),
     ("address", include_str!("sql/addresses.sql")),
     ("copy", include_str!("sql/copies.sql")),
@@ -26,6 +26,7 @@ const NOUNS: [(&str, &str); 29] = [
     ("dkim", include_str!("sql/dkim_keys.sql")),
     ("domain", include_str!("sql/domains.sql")),
     ("evidence", include_str!("sql/evidence.sql")),
+    ("failure", include_str!("sql/failures.sql")),
     ("feed", include_str!("sql/feeds.sql")),
     ("finding", include_str!("sql/findings.sql")),
     ("ip", include_str!("sql/ips.sql")),

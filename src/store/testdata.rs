@@ -1,7 +1,7 @@
 //! A domain for tests.
 
 use super::Domain;
-use crate::base::{AccountId, DomainId, DomainName, DomainStatus, Region, Tags, TlsMode};
+use crate::base::{AccountId, DomainId, DomainName, DomainStatus, FailureReports, Region, Tags, TlsMode};
 
 /// A domain with the settings that it gets if none are named. It was never checked.
 pub(crate) fn domain(name: &str) -> Domain {
@@ -25,6 +25,7 @@ pub(crate) fn domain(name: &str) -> Domain {
         updated_at: 0,
         verified_at: None,
         last_checked_at: None,
+        failure_reports: FailureReports::Off,
         tags: Tags::default(),
     }
 }

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use super::{Acceptance, HistoryEntry, Provenance, ReportStanding};
 use crate::base::{
-    AccountId, Authenticated, Day, DayRange, DomainId, DomainName, DomainStatus, KeyId, Millis, Mode, Permission,
-    Region, ReportNo, SetAsideId, SetAsideKind, Tags, TlsMode,
+    AccountId, Authenticated, Day, DayRange, DomainId, DomainName, DomainStatus, FailureReports, KeyId, Millis, Mode,
+    Permission, Region, ReportNo, SetAsideId, SetAsideKind, Tags, TlsMode,
 };
 use crate::report::aggregate::{Evidence, PolicyPublished, Verdict, Warning, Window};
 use crate::tally::{ResultFilter, Totals};
@@ -69,6 +69,7 @@ pub struct Domain {
     pub custom_return_path: Option<DomainName>,
     pub tracking_domain: Option<DomainName>,
     pub bimi_logo_url: Option<String>,
+    pub failure_reports: FailureReports,
     /// Local part of the domain's own report address.
     pub rua_token: String,
     pub created_at: Millis,
@@ -103,6 +104,7 @@ pub struct DomainChanges {
     pub custom_return_path: Option<Option<DomainName>>,
     pub tracking_domain: Option<Option<DomainName>>,
     pub bimi_logo_url: Option<Option<String>>,
+    pub failure_reports: Option<FailureReports>,
     pub tags: Option<Tags>,
 }
 
@@ -313,6 +315,8 @@ pub struct Problem {
 pub struct Outcome {
     pub reports: Vec<StoredReport>,
     pub tls_reports: Vec<StoredTlsReport>,
+    /// The failure report that the message is, if it is stored.
+    pub failure: Option<StoredFailure>,
     pub set_aside: Vec<SetAsideNote>,
     /// Whether mail without a counted report was not set aside, because today's quota is used up. The message must be
     /// sent again.
@@ -324,7 +328,7 @@ pub struct Outcome {
 impl Outcome {
     /// Whether a report of the message is in the database now.
     pub fn has_reports(&self) -> bool {
-        !self.reports.is_empty() || !self.tls_reports.is_empty()
+        !self.reports.is_empty() || !self.tls_reports.is_empty() || self.failure.is_some()
     }
 }
 
@@ -361,6 +365,18 @@ pub struct StoredTlsReport {
     /// The domain that it is about.
     pub policy_domain: String,
     pub leaf: String,
+}
+
+/// A failure report that is in the database now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredFailure {
+    pub no: ReportNo,
+    /// The domain that it is stored for.
+    pub domain: DomainId,
+    /// New or a duplicate.
+    pub fate: Fate,
+    /// The domain that it is about; empty if nothing names one.
+    pub about: String,
 }
 
 /// The fate of a report.
@@ -412,6 +428,7 @@ impl DomainChanges {
             custom_return_path: self.custom_return_path.unwrap_or(domain.custom_return_path),
             tracking_domain: self.tracking_domain.unwrap_or(domain.tracking_domain),
             bimi_logo_url: self.bimi_logo_url.unwrap_or(domain.bimi_logo_url),
+            failure_reports: self.failure_reports.unwrap_or(domain.failure_reports),
             tags: self.tags.unwrap_or(domain.tags),
             // Changes even if the clock stands still.
             updated_at: now.max(domain.updated_at + 1),

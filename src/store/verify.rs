@@ -14,7 +14,7 @@ use super::db::{Args, Conn, Row};
 use super::facets::{FacetKey, FacetKind, FacetSums};
 use super::reports::Recount;
 use super::sql::sql;
-use super::{Discrepancy, Store, StoreError, doubles, paths, reports, rollup, soundness, tls};
+use super::{Discrepancy, Store, StoreError, doubles, failures, paths, reports, rollup, soundness, tls};
 
 /// Reports looked up at a time.
 const REPORTS_AT_ONCE: i64 = 1_000;
@@ -30,6 +30,8 @@ pub struct Verified {
     pub messages: u64,
     /// TLS reports, which are in none of the sums above.
     pub tls_reports: u64,
+    /// Failure reports, which are in no sum.
+    pub failure_reports: u64,
     /// Reports that cannot be recounted: retention has dropped their records. They are in none of the sums above.
     pub not_recounted: u64,
     /// Empty if all agrees. The first 1,000 of what is wrong.
@@ -105,6 +107,10 @@ async fn verify(conn: &mut Conn<'_>, progress: &(dyn Fn(u64, u64) + Sync)) -> Re
             Ok(recounted) => verified.add_tls(&name, recounted),
             Err(error) => verified.note(conn, &name, error)?,
         }
+        match failures::reread(conn, domain).await {
+            Ok(reread) => verified.add_failures(&name, reread),
+            Err(error) => verified.note(conn, &name, error)?,
+        }
         verified.domains += 1;
         let account = accounts.entry(row.int("account_id")?).or_default();
         account.push(doubles::Member { id: domain, name });
@@ -124,6 +130,11 @@ impl Verified {
         self.tls_reports += recounted.reports;
         self.not_recounted += recounted.not_recounted;
         recounted.wrong.into_iter().for_each(|what| self.found(domain, what));
+    }
+
+    fn add_failures(&mut self, domain: &str, reread: failures::Reread) {
+        self.failure_reports += reread.reports;
+        reread.wrong.into_iter().for_each(|what| self.found(domain, what));
     }
 
     fn found(&mut self, domain: &str, what: String) {

@@ -49,8 +49,7 @@ pub(super) fn text(text: &[u8]) -> Option<Other> {
             Other::AbuseReport
         });
     }
-    // Exim and SpamExperts send failure reports as plain text without an ARF part.
-    if memmem::find(text, b"failed the published DMARC policy").is_some() {
+    if is_plain_failure(text) {
         return Some(Other::FailureReport);
     }
     // RFC 3464, 2.3: both fields are required in a delivery status.
@@ -58,6 +57,25 @@ pub(super) fn text(text: &[u8]) -> Option<Other> {
         return Some(Other::Bounce);
     }
     None
+}
+
+/// Whether a text has the fields of a feedback report (RFC 5965).
+pub(super) fn is_feedback(text: &[u8]) -> bool {
+    field(&text[..text.len().min(TEXT_BYTES_MAX)], b"feedback-type").is_some()
+}
+
+/// Whether a text says what Exim, SpamExperts and others write into failure reports without fields. Lines may break anywhere in it:
+/// Exim's own text has a break behind "DMARC".
+fn is_plain_failure(text: &[u8]) -> bool {
+    const WORDS: [&[u8]; 5] = [b"failed", b"the", b"published", b"DMARC", b"policy"];
+    if memmem::find(text, b"published").is_none() {
+        return false;
+    }
+    let words: Vec<&[u8]> = text
+        .split(u8::is_ascii_whitespace)
+        .filter(|word| !word.is_empty())
+        .collect();
+    words.windows(WORDS.len()).any(|window| window == WORDS)
 }
 
 /// What the type of a part of the outermost mail says.
@@ -117,6 +135,11 @@ mod tests {
             Some(Other::FailureReport)
         );
         assert_eq!(text(b"Feedback-Type: abuse"), Some(Other::AbuseReport));
+        assert_eq!(
+            text(b"has failed\r\nthe published DMARC\r\npolicy for your domain."),
+            Some(Other::FailureReport)
+        );
+        assert_eq!(text(b"the published DMARC policy"), None);
         assert_eq!(
             text(b"Reporting-MTA: dns;x\n\nFinal-Recipient: rfc822;a@b\nAction: failed\n"),
             Some(Other::Bounce)

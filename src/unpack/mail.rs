@@ -6,6 +6,7 @@
 //! character. Here every level is one linear scan over a slice, and levels, parts and fields are counted.
 
 use super::claim::{self, Claim, Subject};
+use super::fields::{Field, Fields, field_value};
 use super::label;
 use super::mbox;
 use super::problem::Reason;
@@ -237,6 +238,9 @@ impl Walk<'_, '_> {
             ..entity.place
         };
         if is_mail && sniff::is_mail(&decoded) {
+            if place.levels == 0 {
+                self.failure.note_copy(&decoded);
+            }
             let place = Place {
                 levels: place.levels + 1,
                 ..place
@@ -388,61 +392,6 @@ fn file_name(name: &str) -> String {
     match name.contains('!') {
         true => name.split_ascii_whitespace().collect(),
         false => name.to_owned(),
-    }
-}
-
-fn field_value(field: &[u8]) -> &[u8] {
-    memchr::memchr(b':', field).map_or(b"", |colon| &field[colon + 1..])
-}
-
-/// A header field with its continuation lines, or the offset of the body.
-enum Field<'h> {
-    Named { name: &'h [u8], range: Range<usize> },
-    End(usize),
-}
-
-/// The fields of a header block.
-///
-/// Only an empty line ends it. A line that is not a field and does not continue one is skipped: Microsoft sent parts with a
-/// stray `name="….xml.gz"` in March 2024, and a stricter reading takes the rest of the header for the body.
-struct Fields<'h> {
-    bytes: &'h [u8],
-    at: usize,
-}
-
-impl<'h> Fields<'h> {
-    fn new(bytes: &'h [u8]) -> Self {
-        Self { bytes, at: 0 }
-    }
-
-    fn line_end(&self, at: usize) -> usize {
-        memchr::memchr(b'\n', &self.bytes[at..]).map_or(self.bytes.len(), |length| at + length + 1)
-    }
-}
-
-impl<'h> Iterator for Fields<'h> {
-    type Item = Field<'h>;
-
-    fn next(&mut self) -> Option<Field<'h>> {
-        while self.at < self.bytes.len() {
-            let start = self.at;
-            let mut end = self.line_end(start);
-            self.at = end;
-            let line = &self.bytes[start..end];
-            if matches!(line, b"\n" | b"\r\n" | b"\r\r\n") {
-                return Some(Field::End(end));
-            }
-            let Some(name) = sniff::field_name(line) else { continue };
-            while matches!(self.bytes.get(end), Some(b' ' | b'\t')) {
-                end = self.line_end(end);
-            }
-            self.at = end;
-            return Some(Field::Named {
-                name,
-                range: start..end,
-            });
-        }
-        None
     }
 }
 

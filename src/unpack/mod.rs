@@ -8,6 +8,8 @@ mod budget;
 mod charset;
 mod claim;
 mod classify;
+mod failure;
+mod fields;
 mod gzip;
 mod label;
 mod limits;
@@ -34,6 +36,7 @@ mod testdata;
 mod tests;
 
 pub use claim::Context;
+pub use failure::{FailureForm, FailureParts};
 pub use gzip::gunzip;
 pub use limits::Limits;
 pub use problem::{Damage, Other, Problem, ReadStopped, Reason, reason_of};
@@ -58,6 +61,8 @@ pub struct Unpacked {
     pub other: Option<Other>,
     /// What the message is if no text that was visited is a report.
     pub kind: Other,
+    /// The failure report in it, if it is one. What else is in the mail was walked through all the same.
+    pub failure: Option<FailureParts>,
 }
 
 /// As [`unpack_as`], of a file that was handed in as a report, with no limits but these and time.
@@ -135,6 +140,7 @@ pub fn unpack_as(
         texts: walk.texts,
         other: (walk.texts == 0).then(|| walk.evidence.conclude().unwrap_or(kind)),
         kind: walk.evidence.conclude().unwrap_or(kind),
+        failure: walk.failure.finish(is_mail.then_some(message)),
         problems: walk.problems,
     }
 }

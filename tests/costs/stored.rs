@@ -89,6 +89,7 @@ async fn stored_without_a_copy() {
         provenance: None,
         reports: Vec::new(),
         tls_reports: Vec::new(),
+        failure: None,
         problems: Vec::new(),
         other: Some("mail"),
         replay: None,

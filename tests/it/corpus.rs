@@ -52,7 +52,7 @@ const DIFFER: &[(&str, [u64; 3], &[&str])] = &[
     clippy::disallowed_methods,
     reason = "where the tests find their data is no setting of the program"
 )]
-fn folder() -> Option<PathBuf> {
+pub fn folder() -> Option<PathBuf> {
     if let Some(named) = env::var_os("TALLYMARK_CORPUS") {
         return Some(named.into());
     }

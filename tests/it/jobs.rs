@@ -245,6 +245,7 @@ const KEEP: Retention = Retention {
     originals_days: 30,
     set_aside_days: 400,
     records_days: 400,
+    failure_reports_days: 0,
 };
 
 fn purging(store: &Store, clock: &Clock) -> (Purging, Metrics) {

@@ -13,6 +13,7 @@ mod client;
 mod cluster;
 mod corpus;
 mod domains;
+mod failures;
 mod fixtures;
 mod http;
 mod insight;

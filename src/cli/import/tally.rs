@@ -40,9 +40,17 @@ pub struct Tally {
     old: Reports,
     completed: u64,
     tls: TlsReports,
+    failures: FailureReports,
     set_aside: BTreeMap<(&'static str, String), u64>,
     unreadable: u64,
     unreadable_named: Vec<String>,
+}
+
+/// Failure reports by what became of them.
+#[derive(Debug, Default)]
+struct FailureReports {
+    stored: u64,
+    duplicates: u64,
 }
 
 /// TLS reports by what became of them.
@@ -108,6 +116,11 @@ impl Tally {
             }
         }
         outcome.tls_reports.iter().for_each(|report| self.tls.add(report));
+        match outcome.failure.as_ref().map(|report| report.fate) {
+            Some(Fate::Duplicate) => self.failures.duplicates += 1,
+            Some(_) => self.failures.stored += 1,
+            None => {}
+        }
         for note in &outcome.set_aside {
             *self
                 .set_aside
@@ -160,6 +173,10 @@ impl Tally {
                 "duplicates": self.tls.duplicates,
                 "conflicts": self.tls.conflicts,
                 "held": self.tls.held,
+            },
+            "failure_reports": {
+                "stored": self.failures.stored,
+                "duplicates": self.failures.duplicates,
             },
             "quarantined": by_reason(SetAsideKind::Quarantined),
             "unclaimed": self.number(SetAsideKind::Unclaimed),
@@ -223,6 +240,8 @@ impl fmt::Display for Tally {
             ("  duplicates", duplicates),
             ("  conflicting", conflicts),
             ("  held", held),
+            ("failure reports stored", self.failures.stored),
+            ("  duplicates", self.failures.duplicates),
         ] {
             if number > 0 {
                 line(name, number, "")?;

@@ -3,7 +3,7 @@
 use super::in_force::to_above;
 use super::merge::{self, Merged};
 use super::policy::{Existence, Policy, is_nearly_policy, is_policy, parse};
-use super::{Look, Seen};
+use super::{Look, Seen, tags};
 use crate::base::{DomainName, ancestors};
 use crate::dns::{Freshness, Unanswered};
 use crate::domains::records::{DnsRecord, authorization_name};
@@ -93,6 +93,34 @@ pub(super) async fn look(
         return Ok(own_record(record, address, own, &text, &policy));
     }
     inherited(look, domain, record, address, (&at, &text, &policy)).await
+}
+
+/// With our address for failure reports in the record that is offered. A record without it is good, and still another one is offered.
+pub(super) fn asking_for_failures(seen: Seen, record: &DnsRecord, address: &str) -> Seen {
+    let (text, added) = match (&seen.suggestion, &*seen.found) {
+        (Some(offered), _) => (offered.value.clone(), offered.added.clone()),
+        (None, [text]) if seen.verified && is_policy(text) => (text.clone(), Vec::new()),
+        _ => return seen,
+    };
+    let uri = format!("mailto:{address}");
+    let is_listed = tags(&text).any(|tag| {
+        matches!(tag, Ok((tag, list)) if tag == "ruf" && list.split(',').any(|item| item.trim().eq_ignore_ascii_case(&uri)))
+    });
+    if is_listed {
+        return seen;
+    }
+    let Some(merged) = merge::dmarc_with_ruf(&text, address) else {
+        return seen;
+    };
+    let merged = Merged {
+        added: added.into_iter().chain(merged.added).collect(),
+        ..merged
+    };
+    let remove = match &seen.suggestion {
+        Some(offered) => offered.remove.clone(),
+        None => seen.found.clone(),
+    };
+    seen.replacing(Some(merged), record, remove)
 }
 
 /// The only record that the domain itself publishes.

@@ -78,8 +78,17 @@ pub(super) fn cleaned(text: &str, head: &str) -> (String, &'static str) {
     (clean, wrong)
 }
 
-/// A DMARC record that also lists `address`. `None` if it has a tag twice: which one counts is undefined.
+/// A DMARC record that also lists `address` in `rua`. `None` if it has a tag twice: which one counts is undefined.
 pub(super) fn dmarc_with(text: &str, address: &str) -> Option<Merged> {
+    listing(text, "rua", address)
+}
+
+/// As [`dmarc_with`], in `ruf`.
+pub(super) fn dmarc_with_ruf(text: &str, address: &str) -> Option<Merged> {
+    listing(text, "ruf", address)
+}
+
+fn listing(text: &str, wanted: &str, address: &str) -> Option<Merged> {
     let mut names: Vec<String> = tags(text).filter_map(|tag| tag.ok().map(|(name, _)| name)).collect();
     let count = names.len();
     names.sort_unstable();
@@ -94,13 +103,13 @@ pub(super) fn dmarc_with(text: &str, address: &str) -> Option<Merged> {
     while parts.len() > 1 && parts.last().is_some_and(|part| part.trim().is_empty()) {
         parts.pop();
     }
-    let is_rua = |part: &&mut String| {
+    let is_wanted = |part: &&mut String| {
         part.split('=')
             .next()
-            .is_some_and(|tag| tag.trim().eq_ignore_ascii_case("rua"))
+            .is_some_and(|tag| tag.trim().eq_ignore_ascii_case(wanted))
     };
     let has_value = |part: &&mut String| part.contains('=');
-    match parts.iter_mut().filter(has_value).find(is_rua) {
+    match parts.iter_mut().filter(has_value).find(is_wanted) {
         Some(part) => {
             *part = with_item(part, address, &uri);
             let added = vec![uri];
@@ -109,7 +118,7 @@ pub(super) fn dmarc_with(text: &str, address: &str) -> Option<Merged> {
         }
         None => {
             let base = parts.join(";");
-            let tag = format!("rua={uri}");
+            let tag = format!("{wanted}={uri}");
             let value = format!("{}; {tag}", base.trim_end());
             let added = vec![tag];
             Some(Merged { value, added })
@@ -151,7 +160,7 @@ pub(super) fn dmarc_with_tags(text: &str, changes: &[(&str, Option<&str>)]) -> O
     Some(Merged { value, added })
 }
 
-/// A `rua=` with one more address, or with a near miss of it put right.
+/// A list of addresses with one more, or with a near miss of it put right.
 fn with_item(part: &str, address: &str, uri: &str) -> String {
     let (tag, list) = part.split_once('=').unwrap_or((part, ""));
     let mut items: Vec<String> = list.split(',').map(str::to_owned).collect();

@@ -30,7 +30,7 @@ use self::dmarc::Discovered;
 use self::merge::Merged;
 pub use self::spf_trial::{SpfTrial, Tried};
 use super::records::{DnsRecord, RecordType, ServiceNames, rua_address, unset, wanted};
-use crate::base::{DomainName, Network, Purpose};
+use crate::base::{DomainName, FailureReports, Network, Purpose};
 use crate::dns::{Dns, Freshness, Unanswered};
 use crate::store::{Domain, DomainDns, RecordCheck, RecordFinding, RecordState, Suggestion};
 
@@ -185,7 +185,11 @@ async fn one(
         }
         Purpose::Dmarc => {
             let address = rua_address(domain, names).ok_or_else(unset)?;
-            dmarc::look(look, &domain.name, record, &address).await?
+            let seen = dmarc::look(look, &domain.name, record, &address).await?;
+            match domain.failure_reports {
+                FailureReports::Off => seen,
+                _ => dmarc::asking_for_failures(seen, record, &address),
+            }
         }
         Purpose::DmarcAuthorization => {
             let host = names.region(domain.region).rua_host.as_ref().ok_or_else(unset)?;

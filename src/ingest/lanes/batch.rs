@@ -97,7 +97,8 @@ impl Batch {
     pub fn put(&self, nth: usize, message: NewMessage, mut askers: Askers) {
         let reports = message.reports.iter().map(|(_, report)| report.bytes_held());
         let tls = message.tls_reports.iter().map(|(_, report)| report.bytes_held());
-        let bytes = reports.chain(tls).sum();
+        let failure = message.failure.iter().map(|report| report.bytes_held());
+        let bytes = reports.chain(tls).chain(failure).sum();
         let parsed = lock(&self.parsed);
         if askers.are_several() {
             // It is held longer than the batch.

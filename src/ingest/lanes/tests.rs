@@ -129,6 +129,7 @@ fn message_of(message: Arrived) -> NewMessage {
         provenance: None,
         reports: Vec::new(),
         tls_reports: Vec::new(),
+        failure: None,
         problems: Vec::new(),
         other: None,
         replay: None,

@@ -10,7 +10,7 @@ use hashbrown::HashSet;
 use super::super::db::Layout;
 use super::super::{Acceptance, NewMessage, Outcome, Store, StoreError};
 use super::keep::{self, Copies};
-use super::place::{Batch, Claim, Placed, TlsClaim};
+use super::place::{Batch, Claim, FailureClaim, Placed, TlsClaim};
 use super::{CommitOptions, Counted, PLACED_MAX, count, moving_on, outcomes, place, register, tell};
 use crate::base::DomainId;
 
@@ -33,46 +33,51 @@ impl Store {
             let mut placed = place::place(&mut conn, memory, batch).await?;
             let version = memory.domains_version();
             write.commit().await?;
-            let claims = std::mem::take(&mut placed.claims);
-            let tls = std::mem::take(&mut placed.tls);
-            for (claims, tls) in together(claims, tls, &progress) {
+            let whole = Part {
+                claims: std::mem::take(&mut placed.claims),
+                tls: std::mem::take(&mut placed.tls),
+                failures: std::mem::take(&mut placed.failures),
+            };
+            for part in together(whole, &progress) {
                 let mut write = self.write().await?;
                 let (mut conn, memory) = write.parts();
                 memory.refresh(&mut conn).await?;
-                let mut wanted = affected_domains(&placed, &claims, &tls);
+                let mut wanted = affected_domains(&placed, &part);
                 wanted.extend(
-                    register::slice_domains(&mut conn, batch, &claims)
+                    register::slice_domains(&mut conn, batch, &part.claims)
                         .await?
                         .iter()
                         .map(|slice| slice.1),
                 );
                 let mut held = conn.hold(wanted).await?;
                 held.sort_unstable();
-                if claims.iter().any(|claim| claim.slice.is_some()) {
+                if part.claims.iter().any(|claim| claim.slice.is_some()) {
                     keep::lock(&mut conn, batch, &placed).await?;
                 }
                 memory.refresh(&mut conn).await?;
                 // Once for all of them would do, were it not that domains come and go meanwhile.
                 let is_same = memory.domains_version() == version || {
                     let now = place::place(&mut conn, memory, batch).await?;
-                    let of_tls = tls.iter().all(|claim| now.tls.contains(claim));
+                    let of_tls = part.tls.iter().all(|claim| now.tls.contains(claim));
+                    let of_failures = part.failures.iter().all(|claim| now.failures.contains(claim));
                     let now: HashSet<_> = now.claims.iter().map(place_of).collect();
-                    of_tls && claims.iter().all(|claim| now.contains(&place_of(claim)))
+                    of_tls && of_failures && part.claims.iter().all(|claim| now.contains(&place_of(claim)))
                 };
                 let is_held = |domain: &DomainId| held.binary_search(domain).is_ok();
-                if !is_same || !affected_domains(&placed, &claims, &tls).iter().all(is_held) {
+                if !is_same || !affected_domains(&placed, &part).iter().all(is_held) {
                     continue;
                 }
-                let part = Batch {
+                let counting = Batch {
                     messages: batch,
                     placed: &placed,
-                    claims: &claims,
-                    tls: &tls,
+                    claims: &part.claims,
+                    tls: &part.tls,
+                    failures: &part.failures,
                     held: &held,
                 };
-                if let Some(counted) = count(&mut conn, memory, part, &mut progress.copies, options).await? {
+                if let Some(counted) = count(&mut conn, memory, counting, &mut progress.copies, options).await? {
                     write.commit().await?;
-                    progress.add(&claims, &tls, counted);
+                    progress.add(&part, counted);
                 }
             }
             if let Some(outcomes) = self.conclude(batch, options, &placed, &mut progress).await? {
@@ -101,7 +106,9 @@ impl Store {
         super::refuse(batch, &progress.counted, options);
         let is_done = |claim: &Claim| progress.done.contains(&(claim.message, claim.report));
         let is_tls_done = |claim: &TlsClaim| progress.done_tls.contains(&(claim.message, claim.report));
-        if !placed.claims.iter().all(is_done) || !placed.tls.iter().all(is_tls_done) {
+        let is_failure_done = |claim: &FailureClaim| progress.done_failures.contains(&claim.message);
+        let are_done = placed.tls.iter().all(is_tls_done) && placed.failures.iter().all(is_failure_done);
+        if !placed.claims.iter().all(is_done) || !are_done {
             return Ok(None);
         }
         let mut counted = std::mem::take(&mut progress.counted);
@@ -112,6 +119,9 @@ impl Store {
         let mut outcomes = outcomes(batch, counted, &progress.copies);
         placed.unclaimed.retain(|at| !progress.whole.contains(at));
         placed.tls_unclaimed.retain(|at| !progress.done_tls.contains(at));
+        placed
+            .failures_unclaimed
+            .retain(|at| !progress.done_failures.contains(at));
         keep::set_aside(&mut conn, memory, batch, &placed.waiting(), &mut outcomes, options).await?;
         tell::quarantined(&mut conn, memory, batch, &outcomes, options.now).await?;
         write.commit().await?;
@@ -126,13 +136,17 @@ struct Progress {
     copies: Copies,
     done: Done,
     done_tls: Done,
+    /// By message.
+    done_failures: HashSet<usize>,
     /// Their domain may be removed before the batch is answered: they went with it, and wait for nothing.
     whole: Done,
 }
 
 impl Progress {
-    fn add(&mut self, claims: &[Claim], tls: &[TlsClaim], counted: Counted) {
+    fn add(&mut self, part: &Part, counted: Counted) {
+        let Part { claims, tls, failures } = part;
         self.counted.add(counted);
+        self.done_failures.extend(failures.iter().map(|claim| claim.message));
         self.done_tls
             .extend(tls.iter().map(|claim| (claim.message, claim.report)));
         self.done
@@ -156,17 +170,31 @@ fn place_of(claim: &Claim) -> (usize, usize, DomainId, bool, Acceptance) {
 }
 
 /// The domains that claims may change.
-fn affected_domains(placed: &Placed, claims: &[Claim], tls: &[TlsClaim]) -> Vec<DomainId> {
+fn affected_domains(placed: &Placed, part: &Part) -> Vec<DomainId> {
+    let Part { claims, tls, failures } = part;
     let above = |domain: DomainId| placed.above.get(&domain).into_iter().flatten().copied();
     let tls = tls.iter().map(|claim| claim.domain);
-    let all = claims.iter().map(|claim| claim.domain).chain(tls);
+    let failures = failures.iter().map(|claim| claim.domain);
+    let all = claims.iter().map(|claim| claim.domain).chain(tls).chain(failures);
     all.flat_map(|domain| std::iter::once(domain).chain(above(domain)))
         .collect()
 }
 
-/// The claims that are not done, those of one transaction together: the whole reports of a domain, the slices of one, or the
-/// TLS reports of a domain.
-fn together(claims: Vec<Claim>, tls: Vec<TlsClaim>, progress: &Progress) -> Vec<(Vec<Claim>, Vec<TlsClaim>)> {
+/// Claims of one transaction.
+#[derive(Default)]
+struct Part {
+    claims: Vec<Claim>,
+    tls: Vec<TlsClaim>,
+    failures: Vec<FailureClaim>,
+}
+
+/// The claims that are not done, those of one transaction together: the whole reports of a domain, the slices of one, the TLS
+/// reports of a domain, or its failure reports.
+fn together(whole: Part, progress: &Progress) -> Vec<Part> {
+    let Part { claims, tls, failures } = whole;
+    let mut rest_failures = failures;
+    rest_failures.retain(|claim| !progress.done_failures.contains(&claim.message));
+    rest_failures.sort_by_key(|claim| claim.domain.0);
     let mut rest_tls = tls;
     rest_tls.retain(|claim| !progress.done_tls.contains(&(claim.message, claim.report)));
     rest_tls.sort_by_key(|claim| claim.domain.0);
@@ -181,7 +209,19 @@ fn together(claims: Vec<Claim>, tls: Vec<TlsClaim>, progress: &Progress) -> Vec<
         (Some(_), Some(_)) => (a.message, a.report) == (b.message, b.report),
         _ => false,
     };
-    let reports = rest.chunk_by(is_one).map(|claims| (claims.to_vec(), Vec::new()));
-    let tls = rest_tls.chunk_by(|a, b| a.domain == b.domain);
-    reports.chain(tls.map(|claims| (Vec::new(), claims.to_vec()))).collect()
+    let reports = rest.chunk_by(is_one).map(|claims| Part {
+        claims: claims.to_vec(),
+        ..Part::default()
+    });
+    let tls = rest_tls.chunk_by(|a, b| a.domain == b.domain).map(|tls| Part {
+        tls: tls.to_vec(),
+        ..Part::default()
+    });
+    let failures = rest_failures
+        .chunk_by(|a, b| a.domain == b.domain)
+        .map(|failures| Part {
+            failures: failures.to_vec(),
+            ..Part::default()
+        });
+    reports.chain(tls).chain(failures).collect()
 }

@@ -30,8 +30,8 @@ pub(super) type Copies = BTreeMap<usize, u64>;
 pub(super) struct Originals(BTreeMap<(DomainId, usize), ReportNo>);
 
 impl Originals {
-    /// The originals of a batch, of new and restored `reports`: domain, message and number. A message is kept for as many domains as its room allows, after its reports and its
-    /// parts set aside.
+    /// The originals of a batch, of new and restored `reports`: domain, message and number. A message is kept for as many domains as
+    /// its room allows, after its reports and its parts set aside. One with a stored failure report is not kept.
     pub fn new(
         batch: &[NewMessage],
         reports: impl Iterator<Item = (DomainId, usize, ReportNo)>,
@@ -44,6 +44,9 @@ impl Originals {
         }
         kept.retain(|(_, nth), _| {
             let message = &batch[*nth];
+            if message.withholds_bytes() {
+                return false;
+            }
             let bytes = copies.entry(*nth).or_default();
             let more = *bytes + message.bytes.len() as u64;
             let is_aside = !message.problems.is_empty() || unclaimed.binary_search_by_key(nth, |(nth, _)| *nth).is_ok();
@@ -179,7 +182,8 @@ struct Earlier {
     policy_domain: String,
 }
 
-/// The existing rows of the messages of the batch, except of replayed ones.
+/// The existing rows of the messages of the batch, except of replayed ones. Other mail stays, unless it is stored as a failure report
+/// now.
 async fn earlier(conn: &mut Conn<'_>, batch: &[NewMessage]) -> Result<Vec<Earlier>, StoreError> {
     let again = |message: &&NewMessage| message.replay.is_none() && message.has_reports();
     let mut accounts: Vec<_> = batch
@@ -207,16 +211,22 @@ async fn earlier(conn: &mut Conn<'_>, batch: &[NewMessage]) -> Result<Vec<Earlie
         args.push_int(message.belonging.account().0);
         args.push_blob(&message.digest);
     });
+    let withheld = wanted.iter().filter(|message| message.withholds_bytes());
+    let withheld: HashSet<_> = withheld
+        .map(|message| (message.belonging.account(), message.digest))
+        .collect();
     let mut earlier = Vec::new();
     for row in rows.await? {
         let code = row.int("kind")?;
         let kind = SetAsideKind::from_code(code);
         let kind = kind.ok_or_else(|| StoreError::damaged("set_aside", code, "unknown kind"))?;
-        if kind != SetAsideKind::Other {
+        let (account, digest) = (AccountId(row.int("account_id")?), row.blob("digest")?);
+        let is_withheld = <[u8; 16]>::try_from(digest).is_ok_and(|digest| withheld.contains(&(account, digest)));
+        if kind != SetAsideKind::Other || is_withheld {
             earlier.push(Earlier {
                 id: SetAsideId(row.int("set_aside_id")?),
-                account: AccountId(row.int("account_id")?),
-                digest: row.blob("digest")?.to_vec(),
+                account,
+                digest: digest.to_vec(),
                 kind,
                 policy_domain: row.text("policy_domain")?,
             });
@@ -261,9 +271,13 @@ async fn forget_earlier(
     Ok(())
 }
 
-/// One row for all problems of a message, one for each domain that is not added, one for other mail.
+/// One row for all problems of a message, one for each domain that is not added, one for other mail. None of a message with a stored
+/// failure report: its parts are those of a mail that failed.
 fn asides(message: &NewMessage, unclaimed: impl Iterator<Item = Position>) -> Vec<Aside<'_>> {
     let mut asides = Vec::new();
+    if message.withholds_bytes() {
+        return asides;
+    }
     if let Some(Problem {
         leaf,
         reason,
@@ -290,12 +304,16 @@ fn asides(message: &NewMessage, unclaimed: impl Iterator<Item = Position>) -> Ve
         let (leaf, policy_domain) = match report {
             Position::Report(nth) => {
                 let (leaf, new) = &message.reports[nth];
-                (leaf, &*new.report.policy.domain)
+                (&**leaf, &*new.report.policy.domain)
             }
             Position::Tls(nth) => {
                 let (leaf, new) = &message.tls_reports[nth];
-                (leaf, &*new.report.domain)
+                (&**leaf, &*new.report.domain)
             }
+            Position::Failure => match &message.failure {
+                Some(new) => ("", &*new.report.domain),
+                None => continue,
+            },
         };
         if !names.insert(policy_domain) {
             continue;

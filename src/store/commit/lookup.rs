@@ -6,7 +6,7 @@ use super::super::db::{Args, Conn, Row};
 use super::super::memory::Memory;
 use super::super::sql::sql;
 use super::super::{NewMessage, StoreError, Trust, bulk};
-use crate::base::{AccountId, DomainId, ancestors};
+use crate::base::{AccountId, DomainId, FailureReports, ancestors};
 
 /// Looks up at once what placing a batch is going to ask for.
 pub(super) async fn learn(conn: &mut Conn<'_>, memory: &mut Memory, batch: &[NewMessage]) -> Result<(), StoreError> {
@@ -29,7 +29,7 @@ pub(super) async fn learn(conn: &mut Conn<'_>, memory: &mut Memory, batch: &[New
         let key = (AccountId(row.int("account_id")?), row.text("name")?.into());
         let domain = DomainId(row.int("domain_id")?);
         memory.domains.insert(key, Some(domain));
-        learn_trust(memory, domain, &row)?;
+        learn_settings(memory, domain, &row)?;
     }
     Ok(())
 }
@@ -52,6 +52,9 @@ pub(super) async fn named(
     let row = conn
         .first(sql!("domain_by_id"), Args::default().int(account.0).int(domain.0))
         .await?;
+    if let Some(row) = &row {
+        learn_failures(memory, domain, row)?;
+    }
     let name: Option<Box<str>> = row.map(|row| row.text("name")).transpose()?.map(Into::into);
     memory.names.insert((account, domain), name.clone());
     Ok(name)
@@ -77,15 +80,23 @@ pub(super) async fn look_up(
     };
     let domain = DomainId(row.int("domain_id")?);
     memory.domains.insert(key, Some(domain));
-    learn_trust(memory, domain, &row)?;
+    learn_settings(memory, domain, &row)?;
     Ok(Some(domain))
 }
 
 /// Remembers what the owner of a domain decided; most decided nothing.
-fn learn_trust(memory: &mut Memory, domain: DomainId, row: &Row) -> Result<(), StoreError> {
+fn learn_settings(memory: &mut Memory, domain: DomainId, row: &Row) -> Result<(), StoreError> {
     let trust = Trust::read(domain, row)?;
     if trust != Trust::default() {
         memory.trust.insert(domain, trust);
+    }
+    learn_failures(memory, domain, row)
+}
+
+fn learn_failures(memory: &mut Memory, domain: DomainId, row: &Row) -> Result<(), StoreError> {
+    let kept = row.checked("failure_reports", "is not a setting", FailureReports::from_code)?;
+    if kept != FailureReports::Off {
+        memory.failure_reports.insert(domain, kept);
     }
     Ok(())
 }

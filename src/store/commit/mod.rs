@@ -9,6 +9,7 @@ mod changes;
 mod crowd;
 mod decide;
 mod decision;
+mod failures;
 mod insert;
 mod judge;
 mod keep;
@@ -28,7 +29,8 @@ use super::db::{Conn, Layout};
 use super::memory::Memory;
 use super::moves::Moves;
 use super::{
-    Belonging, Fate, NewMessage, NewReport, Outcome, Problem, Store, StoreError, StoredReport, StoredTlsReport, domains,
+    Belonging, Fate, NewMessage, NewReport, Outcome, Problem, Store, StoreError, StoredFailure, StoredReport,
+    StoredTlsReport, domains,
 };
 use crate::base::{DomainId, Millis};
 
@@ -206,12 +208,13 @@ async fn commit(
         return Ok(None);
     };
     let (mut copies, claims) = (Copies::default(), std::mem::take(&mut placed.claims));
-    let tls = std::mem::take(&mut placed.tls);
+    let (tls, failures) = (std::mem::take(&mut placed.tls), std::mem::take(&mut placed.failures));
     let whole = Batch {
         messages: batch,
         placed: &placed,
         claims: &claims,
         tls: &tls,
+        failures: &failures,
         held: &held,
     };
     let counted = count(conn, memory, whole, &mut copies, options).await?;
@@ -233,10 +236,12 @@ async fn commit(
 struct Counted {
     stored: Vec<(Claim, StoredReport)>,
     stored_tls: Vec<(TlsClaim, StoredTlsReport)>,
+    /// By message.
+    stored_failures: Vec<(usize, StoredFailure)>,
     /// Message and report of versions too many.
     refused: Vec<(usize, usize)>,
     refused_tls: Vec<(usize, usize)>,
-    /// Messages whose held or posted reports were not kept.
+    /// Messages whose held, posted or failure reports were not kept.
     over_quota: Vec<usize>,
 }
 
@@ -248,6 +253,7 @@ impl Counted {
     fn add(&mut self, other: Self) {
         self.stored.extend(other.stored);
         self.stored_tls.extend(other.stored_tls);
+        self.stored_failures.extend(other.stored_failures);
         self.refused.extend(other.refused);
         self.refused_tls.extend(other.refused_tls);
         self.over_quota.extend(other.over_quota);
@@ -295,6 +301,7 @@ async fn count(
         return Ok(None);
     };
     let mut tls = tls::decide(conn, memory, batch, options.limits).await?;
+    let mut failures = failures::decide(conn, memory, batch, options.limits).await?;
     restore::find(conn, batch, &mut decisions).await?;
     let mut moves = Moves::default();
     let messages = batch.messages;
@@ -315,7 +322,11 @@ async fn count(
     tell::tls_failures(conn, memory, batch, &tls, options.now).await?;
     let stored = stored(batch, &decisions);
     let (stored_tls, refused_tls) = (std::mem::take(&mut tls.stored), std::mem::take(&mut tls.refused));
-    let over_quota_tls = std::mem::take(&mut tls.over_quota);
+    let stored_failures = std::mem::take(&mut failures.stored);
+    let over_quota_elsewhere = [
+        std::mem::take(&mut tls.over_quota),
+        std::mem::take(&mut failures.over_quota),
+    ];
     let Decisions {
         refused,
         mut over_quota,
@@ -326,10 +337,12 @@ async fn count(
         quotas.write(conn).await?;
     }
     tls.write(conn, batch, &originals).await?;
-    over_quota.extend(over_quota_tls);
+    failures.write(conn, batch).await?;
+    over_quota.extend(over_quota_elsewhere.into_iter().flatten());
     Ok(Some(Counted {
         stored,
         stored_tls,
+        stored_failures,
         refused,
         refused_tls,
         over_quota,
@@ -392,6 +405,13 @@ fn outcomes(batch: &[NewMessage], counted: Counted, copies: &Copies) -> Vec<Outc
     let mut outcomes = vec![Outcome::default(); batch.len()];
     for message in counted.over_quota {
         outcomes[message].over_quota = true;
+    }
+    for (message, stored) in counted.stored_failures {
+        let outcome = &mut outcomes[message];
+        if is_new(stored.fate) {
+            outcome.kept_bytes = batch[message].room.reports_bytes;
+        }
+        outcome.failure = Some(stored);
     }
     for (claim, stored) in counted.stored_tls {
         let outcome = &mut outcomes[claim.message];

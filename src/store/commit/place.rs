@@ -5,6 +5,7 @@ use hashbrown::{HashMap, HashSet};
 use crate::base::{AccountId, DomainId, DomainName, Millis, Region, TlsMode};
 
 use super::super::db::Conn;
+use super::super::failures::Standing;
 use super::super::memory::Memory;
 use super::super::{Acceptance, Belonging, NewDomain, NewMessage, NewReport, StoreError, trust};
 use super::lookup::{learn, look_up, named, upwards};
@@ -37,6 +38,14 @@ pub(super) struct TlsClaim {
     pub acceptance: Acceptance,
 }
 
+/// The failure report of a message of the batch with the domain row that it belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct FailureClaim {
+    /// Position in the batch.
+    pub message: usize,
+    pub domain: DomainId,
+}
+
 /// A report of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Position {
@@ -44,6 +53,8 @@ pub(super) enum Position {
     Report(usize),
     /// In the TLS reports.
     Tls(usize),
+    /// The failure report.
+    Failure,
 }
 
 /// Domain rows by their names.
@@ -67,6 +78,9 @@ pub(super) struct Placed {
     /// The TLS reports, and those for which no domain row is registered.
     pub tls: Vec<TlsClaim>,
     pub tls_unclaimed: Vec<(usize, usize)>,
+    /// The failure reports, and the messages with one for which no domain row is registered.
+    pub failures: Vec<FailureClaim>,
+    pub failures_unclaimed: Vec<usize>,
 }
 
 impl Placed {
@@ -80,7 +94,9 @@ impl Placed {
             .tls_unclaimed
             .iter()
             .map(|&(message, nth)| (message, Position::Tls(nth)));
-        let mut waiting: Vec<_> = reports.chain(tls).collect();
+        let failures = self.failures_unclaimed.iter();
+        let failures = failures.map(|&message| (message, Position::Failure));
+        let mut waiting: Vec<_> = reports.chain(tls).chain(failures).collect();
         waiting.sort_unstable();
         waiting
     }
@@ -89,7 +105,9 @@ impl Placed {
     pub fn domains(&self) -> impl Iterator<Item = DomainId> {
         let above = self.above.values().flatten().copied();
         let tls = self.tls.iter().map(|claim| claim.domain);
-        self.claims.iter().map(|claim| claim.domain).chain(tls).chain(above)
+        let failures = self.failures.iter().map(|claim| claim.domain);
+        let reports = self.claims.iter().map(|claim| claim.domain);
+        reports.chain(tls).chain(failures).chain(above)
     }
 }
 
@@ -101,6 +119,7 @@ pub(super) struct Batch<'b> {
     /// The claims of one report are adjacent.
     pub claims: &'b [Claim],
     pub tls: &'b [TlsClaim],
+    pub failures: &'b [FailureClaim],
     /// The domain rows that no other transaction writes for, in order.
     pub held: &'b [DomainId],
 }
@@ -135,6 +154,7 @@ pub(super) async fn place(
             place_report(conn, memory, &mut placed, message, (nth, report)).await?;
         }
         place_tls(conn, memory, &mut placed, message, nth).await?;
+        place_failure(conn, memory, &mut placed, message, nth).await?;
     }
     Ok(placed)
 }
@@ -272,6 +292,64 @@ async fn place_tls(
             placed.above.entry(home).or_insert(above);
         }
         placed.names.extend(chain);
+    }
+    Ok(())
+}
+
+/// Places the failure report of a message: it belongs to the closest domain, which says whether it is read.
+async fn place_failure(
+    conn: &mut Conn<'_>,
+    memory: &mut Memory,
+    placed: &mut Placed,
+    message: &mut NewMessage,
+    nth: usize,
+) -> Result<(), StoreError> {
+    let (account, addressed) = (message.belonging.account(), message.belonging.domain());
+    let Some(new) = &message.failure else { return Ok(()) };
+    let about = new.report.domain.clone();
+    let mut home = None;
+    for name in upwards(&about) {
+        if let Some(domain) = look_up(conn, memory, account, name).await? {
+            home = Some((domain, Box::<str>::from(name)));
+            break;
+        }
+    }
+    let addressed = match addressed {
+        Some(addressed) => named(conn, memory, account, addressed)
+            .await?
+            .map(|name| (addressed, name)),
+        None => None,
+    };
+    if about.is_empty() {
+        home = addressed.clone();
+    }
+    let only = addressed.filter(|_| matches!(message.belonging, Belonging::Only(..)));
+    let kept = home
+        .as_ref()
+        .and_then(|(home, _)| memory.failure_reports.get(home).copied());
+    let standing = match (&home, kept, &only) {
+        (None, ..) if about.is_empty() => Standing::Off,
+        (None, _, None) => Standing::Unclaimed,
+        (Some(_), None, _) => Standing::Off,
+        (Some((home, _)), Some(kept), only) if only.as_ref().is_none_or(|(only, _)| only == home) => {
+            Standing::Kept(kept)
+        }
+        _ => Standing::Misaddressed,
+    };
+    match (standing, home, only) {
+        (Standing::Unclaimed, ..) => placed.failures_unclaimed.push(nth),
+        (Standing::Kept(_), Some((domain, name)), _) => {
+            placed.names.insert(domain, name);
+            placed.failures.push(FailureClaim { message: nth, domain });
+        }
+        (Standing::Misaddressed, home, Some((_, only))) => {
+            let belongs_to = home.map_or_else(|| about.clone(), |(_, name)| name);
+            message.problems.push(misaddressed("", &about, &belongs_to, &only));
+        }
+        _ => {}
+    }
+    if let Some(new) = &mut message.failure {
+        new.standing = standing;
     }
     Ok(())
 }

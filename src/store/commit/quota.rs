@@ -26,6 +26,8 @@ enum Kind {
     Held,
     /// New reports and what is set aside, of what was posted.
     Posted,
+    /// Failure reports, of whose mail nothing else is kept.
+    Failure,
 }
 
 impl Kind {
@@ -35,6 +37,7 @@ impl Kind {
             Self::SetAside => is_vouched as i64,
             Self::Held => 2 + is_vouched as i64,
             Self::Posted => 4,
+            Self::Failure => 5 + is_vouched as i64,
         }
     }
 }
@@ -89,6 +92,14 @@ impl Quotas {
         self.take(conn, message, Kind::Held, rows).await
     }
 
+    /// Whether the new failure report of a message may be kept; it is counted then.
+    pub async fn admit_failure(&mut self, conn: &mut Conn<'_>, message: &NewMessage) -> Result<bool, StoreError> {
+        if !is_counted(message) {
+            return Ok(true);
+        }
+        self.take(conn, message, Kind::Failure, 1).await
+    }
+
     async fn take(
         &mut self,
         conn: &mut Conn<'_>,
@@ -124,16 +135,18 @@ impl Quotas {
         };
         let max = match kind {
             Kind::SetAside => self.limits.set_aside_day_max,
-            Kind::Held => self.limits.held_day_max,
+            Kind::Held | Kind::Failure => self.limits.held_day_max,
             Kind::Posted => self.limits.posted_day_max,
         };
         let times = if is_vouched { VOUCHED_TIMES } else { 1 };
         let rows = rows as u64;
-        let reports = match kind {
-            Kind::Posted => message.room.reports_bytes,
-            Kind::SetAside | Kind::Held => 0,
+        let mail = message.bytes.len() as u64;
+        let bytes = match kind {
+            Kind::Posted => mail + message.room.reports_bytes,
+            Kind::SetAside | Kind::Held => mail,
+            Kind::Failure => message.room.reports_bytes,
         };
-        let bytes = message.bytes.len() as u64 + rows * SET_ASIDE_ROW_BYTES + reports;
+        let bytes = bytes + rows * SET_ASIDE_ROW_BYTES;
         let messages_after = used.before.messages + used.added.messages + rows;
         let bytes_after = used.before.bytes + used.added.bytes + bytes;
         let is_admitted =

@@ -66,7 +66,7 @@ pub(super) enum Layout {
 }
 
 /// The tables that are cut by `domain_id`: the first column of their primary keys.
-pub(super) const DISTRIBUTED: [&str; 12] = [
+pub(super) const DISTRIBUTED: [&str; 13] = [
     "reports",
     "evidence",
     "records",
@@ -79,6 +79,7 @@ pub(super) const DISTRIBUTED: [&str; 12] = [
     "findings",
     "tls_reports",
     "daily_tls",
+    "failure_reports",
 ];
 
 /// Connections that read for look-ups alone.

@@ -6,35 +6,35 @@ select domain_id, account_id, name from domains order by domain_id
 -- A domain of the account. Primary key.
 select domain_id, public_id, account_id, name, status, region, tls_mode, open_tracking, click_tracking,
     inbound_enabled, catch_all, custom_return_path, tracking_domain, bimi_logo_url, rua_token, created_at,
-    updated_at, verified_at, last_checked_at, tags
+    updated_at, verified_at, last_checked_at, tags, failure_reports
 from domains where account_id = $1 and domain_id = $2
 
 -- name: domain_by_name
 -- A domain of the account. Unique index on (account_id, name).
 select domain_id, public_id, account_id, name, status, region, tls_mode, open_tracking, click_tracking,
     inbound_enabled, catch_all, custom_return_path, tracking_domain, bimi_logo_url, rua_token, created_at,
-    updated_at, verified_at, last_checked_at, tags, report_messages_max, accepted_reporters
+    updated_at, verified_at, last_checked_at, tags, failure_reports, report_messages_max, accepted_reporters
 from domains where account_id = $1 and name = $2
 
 -- name: domain_by_public_id
 -- A domain of the account. Unique index on public_id.
 select domain_id, public_id, account_id, name, status, region, tls_mode, open_tracking, click_tracking,
     inbound_enabled, catch_all, custom_return_path, tracking_domain, bimi_logo_url, rua_token, created_at,
-    updated_at, verified_at, last_checked_at, tags
+    updated_at, verified_at, last_checked_at, tags, failure_reports
 from domains where account_id = $1 and public_id = $2
 
 -- name: domain_by_rua_token
 -- The domain whose own report address has this local part. Unique index on rua_token.
 select domain_id, public_id, account_id, name, status, region, tls_mode, open_tracking, click_tracking,
     inbound_enabled, catch_all, custom_return_path, tracking_domain, bimi_logo_url, rua_token, created_at,
-    updated_at, verified_at, last_checked_at, tags
+    updated_at, verified_at, last_checked_at, tags, failure_reports
 from domains where rua_token = $1
 
 -- name: domain_by_tls_token
 -- The domain that TLS reports are posted to with a token of this hash. Unique index on tls_token_hash.
 select domain_id, public_id, account_id, name, status, region, tls_mode, open_tracking, click_tracking,
     inbound_enabled, catch_all, custom_return_path, tracking_domain, bimi_logo_url, rua_token, created_at,
-    updated_at, verified_at, last_checked_at, tags
+    updated_at, verified_at, last_checked_at, tags, failure_reports
 from domains where tls_token_hash = $1
 
 -- name: domain_claimed
@@ -68,6 +68,10 @@ delete from daily_tls where domain_id = $1
 -- name: domain_clear_decisions
 -- What the owner of a domain decided about senders: one range of the primary key.
 delete from sender_decisions where domain_id = $1
+
+-- name: domain_clear_failure_reports
+-- Everything that a domain has in this table: one range of its primary key.
+delete from failure_reports where domain_id = $1
 
 -- name: domain_clear_findings
 -- What rules found about a domain: one range of the primary key.
@@ -115,7 +119,7 @@ where domains.domain_id = $1
 -- An account's domains, newest first. Unique index on (account_id, name).
 select domain_id, public_id, account_id, name, status, region, tls_mode, open_tracking, click_tracking,
     inbound_enabled, catch_all, custom_return_path, tracking_domain, bimi_logo_url, rua_token, created_at,
-    updated_at, verified_at, last_checked_at, tags
+    updated_at, verified_at, last_checked_at, tags, failure_reports
 from domains where account_id = $1 order by created_at desc, domain_id desc
 
 -- name: domain_names
@@ -146,7 +150,8 @@ update domains set tls_token_hash = $3, tls_token_at = $4 where account_id = $1 
 -- name: domain_update
 -- Changes the settings of a domain of the account; its next check is due. Primary key.
 update domains set tls_mode = $3, open_tracking = $4, click_tracking = $5, inbound_enabled = $6, catch_all = $7,
-    custom_return_path = $8, tracking_domain = $9, bimi_logo_url = $10, updated_at = $11, next_check_at = $11, tags = $12
+    custom_return_path = $8, tracking_domain = $9, bimi_logo_url = $10, updated_at = $11, next_check_at = $11, tags = $12,
+    failure_reports = $13
 where account_id = $1 and domain_id = $2
 
 -- name: domains_at_names
@@ -154,7 +159,7 @@ where account_id = $1 and domain_id = $2
 -- index on (account_id, name).
 select domain_id, public_id, account_id, name, status, region, tls_mode, open_tracking, click_tracking,
     inbound_enabled, catch_all, custom_return_path, tracking_domain, bimi_logo_url, rua_token, created_at,
-    updated_at, verified_at, last_checked_at, tags
+    updated_at, verified_at, last_checked_at, tags, failure_reports
 from domains where account_id = $1
     and (name in ($2, $3, $4) or custom_return_path in ($2, $3, $4) or tracking_domain in ($2, $3, $4))
 order by domain_id limit 100
@@ -167,7 +172,7 @@ update counters set value = value + 1 where name = 'domains_version'
 -- Domains of an account whose check is due, the longest due first, behind ($2, $3). Index on (account_id, next_check_at).
 select domain_id, public_id, account_id, name, status, region, tls_mode, open_tracking, click_tracking,
     inbound_enabled, catch_all, custom_return_path, tracking_domain, bimi_logo_url, rua_token, created_at,
-    updated_at, verified_at, last_checked_at, tags, next_check_at
+    updated_at, verified_at, last_checked_at, tags, failure_reports, next_check_at
 from domains
 where account_id = $1 and next_check_at >= $2 and (next_check_at, domain_id) > ($2, $3) and next_check_at <= $4
 order by next_check_at, domain_id limit $5
@@ -176,7 +181,7 @@ order by next_check_at, domain_id limit $5
 -- The rows of a name in all accounts, oldest first. Index domains_by_name.
 select domain_id, public_id, account_id, name, status, region, tls_mode, open_tracking, click_tracking,
     inbound_enabled, catch_all, custom_return_path, tracking_domain, bimi_logo_url, rua_token, created_at,
-    updated_at, verified_at, last_checked_at, tags
+    updated_at, verified_at, last_checked_at, tags, failure_reports
 from domains where name = $1 order by domain_id
 
 -- name: domains_recall

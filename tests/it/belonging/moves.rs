@@ -261,6 +261,7 @@ async fn a_removed_domain_leaves_its_reports_to_the_one_above_also_without_recor
         originals_days: 1,
         set_aside_days: 1,
         records_days: 1,
+        failure_reports_days: 0,
     };
     world.db.store.purge(retention, NOW + (1 << 40)).await.unwrap();
     // Its share of the sums is not known any more: it stays, and is known.

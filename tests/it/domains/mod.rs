@@ -1,5 +1,6 @@
 //! A domain's life against a real name server: what is found, what is said about it, and where it leaves the domain.
 
+mod failures;
 mod hosts;
 mod ips;
 mod keys;

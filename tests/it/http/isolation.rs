@@ -5,6 +5,8 @@ use tallymark::base::Permission;
 use tallymark::http::{Access, Body, Route, routes};
 
 use super::{Answer, Ask, NOW, PASS, Sample, TestApp, tls_report};
+use crate::failures::fixture;
+use crate::failures::http::keep;
 use crate::notify::mail::{dead_server, mailing};
 
 /// What the paths of the routes name, all of one account.
@@ -12,6 +14,7 @@ struct Things {
     domain: String,
     report: String,
     tls_report: String,
+    failure_report: String,
     mail: String,
     aside: String,
     decision: String,
@@ -49,6 +52,10 @@ fn ask(route: &Route, things: &Things) -> Ask {
         .replace(
             "/tls/reports/{report_id}",
             &format!("/tls/reports/{}", things.tls_report),
+        )
+        .replace(
+            "/failure-reports/{report_id}",
+            &format!("/failure-reports/{}", things.failure_report),
         )
         .replace("{report_id}", &things.report)
         .replace("/search", "/search?q=example.com")
@@ -121,6 +128,8 @@ async fn app() -> (TestApp, Things) {
         .upload(&domain, Sample::new("example.com", "r1", &[PASS]).xml())
         .await;
     let tls = app.upload(&domain, tls_report()).await;
+    keep(&app, &domain, "headers").await;
+    let failure = app.upload(&domain, fixture("whole-mail.eml")).await;
     let aside = app.upload(&domain, "no report").await;
     let address = "192.0.2.9".parse().unwrap();
     assert_eq!(app.store.add_ip(app.account, address, NOW).await.unwrap().id.0, 1);
@@ -146,6 +155,7 @@ async fn app() -> (TestApp, Things) {
         mail: app.mail(&domain, "Subject: hello\r\n\r\n").await.to_string(),
         report: taken["reports"][0]["id"].to_string(),
         tls_report: tls["tls_reports"][0]["id"].to_string(),
+        failure_report: failure["failure_reports"][0]["id"].to_string(),
         aside: aside["quarantined"][0]["id"].to_string(),
         key: key["id"].to_string(),
         domain,
@@ -376,6 +386,7 @@ async fn ids_that_were_never_given_out_are_404_whatever_their_form() {
                 digest: format!("dg_{}", id.replace('1', "999")),
                 finding: id.replace("dom_", "fnd_"),
                 report: things.report.clone(),
+                failure_report: things.failure_report.clone(),
                 tls_report: things.tls_report.clone(),
                 mail: things.mail.clone(),
             };

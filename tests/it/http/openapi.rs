@@ -4,6 +4,8 @@ use serde_json::{Value, json};
 use tallymark::http::{openapi, routes};
 
 use super::{Ask, PASS, Sample, TestApp, tls_report};
+use crate::failures::fixture;
+use crate::failures::http::keep;
 use crate::notify::mail::{dead_server, mailing};
 
 #[tokio::test]
@@ -48,12 +50,18 @@ async fn answers_have_the_fields_of_the_document() {
         .await;
     let report = taken["reports"][0]["id"].to_string();
     let tls = app.upload(&domain, tls_report()).await["tls_reports"][0]["id"].to_string();
+    keep(&app, &domain, "headers").await;
+    let failure = app.upload(&domain, fixture("whole-mail.eml")).await["failure_reports"][0]["id"].to_string();
     app.upload(&domain, "no report").await;
     app.mail(&domain, "Subject: hello\r\n\r\n").await;
     let key = app.get("/api-keys").await.expect(200)["api_keys"][0]["id"].to_string();
     let document: Value = serde_json::from_str(openapi()).unwrap();
     for route in routes() {
-        let report = if route.path.contains("/tls/") { &tls } else { &report };
+        let report = match route.path {
+            path if path.contains("/tls/") => &tls,
+            path if path.contains("/failure-reports/") => &failure,
+            _ => &report,
+        };
         let path = route.path.replace("{report_id}", report).replace("{number}", "1");
         let id = match path.split('/').nth(1) {
             Some("api-keys") => &key,

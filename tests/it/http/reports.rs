@@ -217,6 +217,7 @@ async fn every_answer_says_which_records_are_no_longer_kept() {
         originals_days: 1,
         set_aside_days: 0,
         records_days: 400,
+        failure_reports_days: 0,
     };
     let later = app.clock.now() + 401 * 86_400_000;
     assert_eq!(app.store.purge(retention, later).await.unwrap().records, 2);

@@ -303,6 +303,7 @@ async fn records_that_retention_dropped_are_named(db: Database) {
         originals_days: 0,
         set_aside_days: 0,
         records_days: 10,
+        failure_reports_days: 0,
     };
     let purged = db.store.purge(retention, NOW).await.unwrap();
     assert_eq!((purged.reports, purged.records), (1, 2));

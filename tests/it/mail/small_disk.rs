@@ -106,6 +106,7 @@ async fn a_small_disk_fills_up_is_purged_and_loses_nothing() {
         originals_days: 1,
         set_aside_days: 0,
         records_days: 0,
+        failure_reports_days: 0,
     };
     let purged = store.purge(retention, Clock::system().now() + 2 * DAY).await.unwrap();
     assert_eq!(purged.originals, taken);

@@ -7,6 +7,7 @@ mod budget;
 mod choices;
 mod compression;
 mod decisions;
+mod failure_reports;
 mod held;
 mod insecure;
 mod keys;

@@ -409,6 +409,7 @@ async fn retention_leaves_decisions_and_ends_them(db: Database) {
         originals_days: 1,
         set_aside_days: 1,
         records_days: 1,
+        failure_reports_days: 0,
     };
     let purged = db.store.purge(retention, NOW + 700 * DAY).await.unwrap();
     assert_eq!(purged.reports, 3);

@@ -59,6 +59,7 @@ async fn fill(db: &Database) {
     let retention = Retention {
         originals_days: 10_000,
         records_days: 10,
+        failure_reports_days: 0,
         set_aside_days: 10_000,
     };
     // Windows that end after they came are kept for longer.

@@ -147,6 +147,7 @@ async fn a_disk_that_others_have_filled_is_read_and_purged_after_a_new_start() {
         originals_days: 1,
         set_aside_days: 0,
         records_days: 0,
+        failure_reports_days: 0,
     };
     let purged = store.purge(retention, NOW + 90 * 86_400_000).await.unwrap();
     assert_eq!(purged.originals, full.count);

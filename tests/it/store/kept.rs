@@ -12,6 +12,7 @@ const KEEP: Retention = Retention {
     originals_days: 30,
     set_aside_days: 90,
     records_days: 400,
+    failure_reports_days: 0,
 };
 
 /// A window of a day that ended a number of days before [`NOW`].
@@ -85,11 +86,13 @@ async fn zero_days_keep_for_ever(db: Database) {
         reports: 1,
         records: 3,
         tls_reports: 0,
+        failure_reports: 0,
     };
     let for_ever = Retention {
         originals_days: 0,
         set_aside_days: 0,
         records_days: 0,
+        failure_reports_days: 0,
     };
     assert_eq!(db.store.purge(for_ever, later).await.unwrap(), Purged::default());
     assert_eq!(db.store.due(for_ever, i64::MAX).await.unwrap(), Purged::default());
@@ -112,6 +115,7 @@ async fn zero_days_keep_for_ever(db: Database) {
         (
             Retention {
                 records_days: 0,
+                failure_reports_days: 0,
                 ..KEEP
             },
             Purged {

@@ -338,6 +338,7 @@ pub fn message(account: AccountId, reports: Vec<NewReport>) -> NewMessage {
             .map(|report| ("report.xml".to_owned(), report))
             .collect(),
         tls_reports: Vec::new(),
+        failure: None,
         problems: Vec::new(),
         other: Some("mail"),
         replay: None,

@@ -10,6 +10,7 @@ const KEEP: Retention = Retention {
     originals_days: 30,
     set_aside_days: 90,
     records_days: 400,
+    failure_reports_days: 0,
 };
 
 fn by_mail(mut message: NewMessage, dmarc: Authenticated) -> NewMessage {

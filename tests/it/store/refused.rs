@@ -33,6 +33,7 @@ async fn what_was_refused_adds_up_by_account_day_and_reason(db: Database) {
     assert_eq!(db.store.refused(own, last).await.unwrap().len(), 1);
     let keep = Retention {
         records_days: 0,
+        failure_reports_days: 0,
         originals_days: 0,
         set_aside_days: 0,
     };

@@ -10,6 +10,7 @@ const KEEP: Retention = Retention {
     originals_days: 30,
     set_aside_days: 90,
     records_days: 400,
+    failure_reports_days: 0,
 };
 
 on_both!(records_go_and_their_sums_stay);
@@ -29,6 +30,7 @@ async fn records_go_and_their_sums_stay(db: Database) {
         reports: 1,
         records: 1,
         tls_reports: 0,
+        failure_reports: 0,
     };
     assert_eq!(db.store.due(KEEP, then).await.unwrap(), dropped);
     assert_eq!(db.store.purge(KEEP, then).await.unwrap(), dropped);

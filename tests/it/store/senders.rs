@@ -216,6 +216,7 @@ async fn names_stay_when_records_are_dropped(db: Database) {
         originals_days: 30,
         set_aside_days: 90,
         records_days: 400,
+        failure_reports_days: 0,
     };
     let dropped = db.store.purge(keep, NOW + 500 * 86_400_000).await.unwrap();
     assert_eq!(dropped.records, 1);
@@ -339,6 +340,7 @@ async fn names_move_with_reports_between_domains(db: Database) {
         originals_days: 30,
         set_aside_days: 90,
         records_days: 400,
+        failure_reports_days: 0,
     };
     db.store.purge(keep, NOW + 500 * 86_400_000).await.unwrap();
     assert!(

@@ -11,6 +11,7 @@ const KEEP: Retention = Retention {
     originals_days: 30,
     set_aside_days: 90,
     records_days: 400,
+    failure_reports_days: 0,
 };
 
 /// A report with a given number of kinds of evidence, one per record.

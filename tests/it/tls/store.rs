@@ -233,6 +233,7 @@ async fn details_of_tls_reports_go_and_their_sums_stay(db: Database) {
         originals_days: 30,
         set_aside_days: 90,
         records_days: 400,
+        failure_reports_days: 0,
     };
     let one = || report("example.com", "1", day(0), &[("sts", 5, 1, &[("mx", 1)])]);
     let no = commit(&db, one()).await.tls_reports[0].no;
