@@ -7,6 +7,7 @@
 mod api_keys;
 mod arrivals;
 mod attention;
+mod authenticated;
 mod breakdown;
 mod channels;
 mod client;

@@ -115,6 +115,8 @@ pub struct ReportFilter {
     /// Exact `org_name`, in any letter case.
     pub org: Option<String>,
     pub result: Option<ResultFilter>,
+    /// What the mail that carried it says.
+    pub authenticated: Option<Authenticated>,
     pub standing: ReportStanding,
 }
 
@@ -216,6 +218,8 @@ pub struct Stats {
     pub reports: u64,
     /// Distinct source addresses in the range.
     pub sources: u64,
+    /// Messages of the range in reports whose mail does not vouch for them, whichever reports the sums are of.
+    pub unvouched_messages: u64,
 }
 
 /// One sending address in a range of days.
