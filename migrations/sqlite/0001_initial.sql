@@ -365,13 +365,15 @@ create table evidence (
 
 -- The mails of reports, under the number of the first report of the domain in each, so that they are stored in the order of
 -- arrival. digest: the first half of the SHA-256 of the mail as received. unpacked_len: null where bytes are as received; else
--- bytes are raw DEFLATE, and this is the length as received (store/stored_bytes.rs).
+-- bytes are raw DEFLATE, and this is the length as received (store/stored_bytes.rs). mail_keys: JSON, the key records of its
+-- signatures as the DNS had them (store/proof.rs); null without any.
 create table originals (
     domain_id integer not null,
     report_no integer not null,
     received_at integer not null,
     digest blob not null,
     unpacked_len integer,
+    mail_keys text,
     bytes blob not null,
     primary key (domain_id, report_no)
 );

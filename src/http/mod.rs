@@ -54,6 +54,7 @@ mod paging;
 mod places;
 mod policies;
 mod posting;
+mod proof;
 mod quarantine;
 mod range;
 mod ranked;

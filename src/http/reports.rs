@@ -227,6 +227,7 @@ fn report_body(detail: ReportDetail, records: &[ListedRecord], pagination: Pagin
             arrivals: summary.arrivals,
             authenticated: summary.authenticated.word().into(),
             original_kept: detail.original_kept,
+            provable: detail.is_provable,
             mail: detail.provenance.map(MailBody::from),
         },
         history: detail.history.into_iter().map(DecisionBody::from).collect(),
@@ -270,6 +271,7 @@ impl From<store::Provenance> for MailBody {
                 })
                 .collect(),
             unchecked: mail.unchecked,
+            results_from: mail.results_from,
         }
     }
 }

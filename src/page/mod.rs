@@ -128,6 +128,7 @@ pub fn router_with(api: Router, store: Store, clock: Clock, options: PageOptions
         .route("/view/{id}/reports/{number}", get(reports::show))
         .route("/view/{id}/reports/{number}/records.csv", get(reports::records_csv))
         .route("/view/{id}/reports/{number}/original", get(reports::original))
+        .route("/view/{id}/reports/{number}/proof", get(reports::proof))
         .route("/view/{id}/tls", get(tls::show))
         .route("/view/{id}/tls.csv", get(tls::csv))
         .route("/view/{id}/setup", get(setup::show))

@@ -96,6 +96,7 @@ const ORIGINAL: &[Column] = &[
     int("received_at"),
     blob("digest"),
     int("unpacked_len"),
+    text("mail_keys"),
     blob("bytes"),
 ];
 const REPORT_KEY: &[Column] = &[int("domain_id"), int("report_no")];

@@ -402,12 +402,14 @@ impl Moving {
                 if let Some(row) = conn.first(sql!("original_by_no"), args).await? {
                     let (received_at, digest) = (row.int("received_at")?, row.blob("digest")?);
                     let (unpacked_len, bytes) = (row.opt_int("unpacked_len")?, row.blob("bytes")?);
+                    let keys = row.opt_text("mail_keys")?;
                     conn.bulk(&bulk::ORIGINAL_PUT, &[()], |args, ()| {
                         args.push_int(self.to.id.0);
                         args.push_int(no.0);
                         args.push_int(received_at);
                         args.push_blob(digest);
                         args.push_opt_int(unpacked_len);
+                        args.push_opt_text(keys.as_deref());
                         args.push_blob(bytes);
                     })
                     .await?;

@@ -103,7 +103,8 @@ impl Store {
         let args = Args::default().int(domain.0).blob(&identity.0).int(no.0);
         let conflicts = conn.all(sql!("report_conflicts"), args).await?;
         let args = Args::default().int(domain.0).int(no.0);
-        let original_kept = conn.first(sql!("report_original_kept"), args).await?.is_some();
+        let original = conn.first(sql!("report_original_kept"), args).await?;
+        let is_provable = original.as_ref().map_or(Ok(false), |row| row.flag("with_keys"))?;
         let provenance = row.opt_text("provenance")?.map(|json| Provenance::from_json(&json));
         if let Some(None) = provenance {
             return Err(damaged("provenance is not readable"));
@@ -122,7 +123,8 @@ impl Store {
                 .map(|row| row.int("report_no").map(ReportNo))
                 .collect::<Result<_, _>>()?,
             provenance: provenance.flatten(),
-            original_kept,
+            original_kept: original.is_some(),
+            is_provable,
             history: acceptance::history(no, row.opt_text("history")?)?,
         }))
     }

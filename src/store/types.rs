@@ -162,6 +162,8 @@ pub struct ReportDetail {
     pub provenance: Option<Provenance>,
     /// Whether the original is still stored.
     pub original_kept: bool,
+    /// Whether it is kept with the keys of its signatures.
+    pub is_provable: bool,
     /// Decisions of the owner about it, oldest first.
     pub history: Vec<HistoryEntry>,
 }

@@ -164,8 +164,8 @@ from reports where domain_id = $1 and counted = 1 and end_at <= $2 and end_at - 
 order by end_at desc, begin_at desc, report_no desc limit 1
 
 -- name: report_original_kept
--- Whether the mail that a report came in is still kept. Primary keys.
-select 1
+-- Whether the mail that a report came in is still kept, and the keys of its signatures. Primary keys.
+select case when originals.mail_keys is null then 0 else 1 end as with_keys
 from reports join originals on originals.domain_id = reports.domain_id and originals.report_no = reports.original_no
 where reports.domain_id = $1 and reports.report_no = $2
 
@@ -197,10 +197,11 @@ select count(*) as total from reports
 
 -- name: report_vouched
 -- Counted reports behind a number, of windows that begin since an instant, with records: those that came without an envelope,
--- and those of which the mail passed DMARC for the reporter. Primary key; of the rows behind the number, most fit.
+-- and those of which the mail passed DMARC for the reporter. What is stored of an envelope begins with its peer. Primary key; of
+-- the rows behind the number, most fit.
 select report_no, org_key from reports
 where domain_id = $1 and report_no > $2 and counted = 1 and records_kept = 1 and begin_at >= $3
-    and (provenance is null or authenticated = $4)
+    and (provenance is null or provenance not like '{"peer":%' or authenticated = $4)
 order by report_no limit $5
 
 -- name: report_uncut
