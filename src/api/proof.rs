@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::reports::ReportItem;
 use super::schema::Instant;
 
-/// A report with the mail that carried it and the keys of its signatures: whoever has it can check by themselves that the reporter's
-/// domain signed the figures.
+/// A report with the mail that carried it and the keys of its signatures. Its holder can check that the domain of the reporter signed
+/// the figures, without asking this installation.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Proof")]
 pub struct ProofBody {
@@ -16,7 +16,7 @@ pub struct ProofBody {
     #[schemars(with = "Instant")]
     pub received_at: String,
     /// The mail as received, base64.
-    #[schemars(extend("contentEncoding" = "base64"))]
+    #[schemars(extend("contentEncoding" = "base64"), example = &"RnJvbTogbm9yZXBseS1kbWFyYy1zdXBwb3J0QGdvb2dsZS5jb20NCg==")]
     pub mail: String,
     /// The keys of the signatures that passed for the author of the mail.
     pub keys: Vec<MailKeyBody>,

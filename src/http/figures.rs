@@ -25,8 +25,8 @@ use crate::insight::{Completeness, DayShare, history_range, is_settled};
 use crate::store::{DayTotals, Domain, Stats};
 use crate::tally::Totals;
 
-/// What the sums may include.
-pub(super) const INCLUDE: &[Parameter] = &[
+/// Which sums are asked for, and what they include.
+pub(super) const OPTIONS: &[Parameter] = &[
     Parameter {
         name: "include",
         says: "`flows` adds messages by flow: `flows` of each day and of the range, and columns of the CSV. Each address of each \

@@ -160,7 +160,7 @@ type Parameters = &'static [&'static [Parameter]];
 
 const DELIVERIES: Parameters = &[paging::PARAMETERS];
 const DAYS: Parameters = &[range::DAYS];
-const STATS: Parameters = &[range::DAYS, figures::INCLUDE];
+const STATS: Parameters = &[range::DAYS, figures::OPTIONS];
 const FINDINGS: Parameters = &[paging::PARAMETERS, paging::AFTER_NUMBER, findings::PARAMETERS];
 const NUMBERED: Parameters = &[paging::PARAMETERS, paging::AFTER_NUMBER];
 const RANKED: Parameters = &[range::DAYS, paging::PARAMETERS, paging::AFTER_ROWS];

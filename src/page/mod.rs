@@ -8,6 +8,7 @@ mod alerts;
 mod api;
 mod assets;
 mod attention;
+mod authentic;
 mod chart;
 mod comparison;
 mod decisions;

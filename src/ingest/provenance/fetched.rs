@@ -86,7 +86,7 @@ pub(super) fn look(
         }
     }
     let is_wanted = results.is_some() || is_signed && options.days_max > 0;
-    // Other mail of a mailbox is no one's business: nothing is asked for it.
+    // Other mail belongs to the owner of the mailbox: nothing is asked for it.
     if !is_wanted || !unpack::says_report(bytes) {
         return Look::Nothing;
     }
