@@ -112,11 +112,12 @@ fn names() -> ServiceNames {
     ServiceNames::of_one_node(&name("service.example"), &name("rua.service.example"))
 }
 
-const QUESTIONS: [&str; 13] = [
+const QUESTIONS: [&str; 14] = [
     "stats",
     "sources",
     "stats?days=7",
     "stats?days=365",
+    "stats?days=365&authenticated=pass",
     "sources?days=7",
     "sources?days=365",
     "sources?page=100",

@@ -324,11 +324,11 @@ create index reports_by_piece on reports (domain_id, piece_key) where piece_key 
 create index reports_by_policy on reports (domain_id, policy_key) where policy_key is not null;
 -- Lists, counts and retention read this index and no rows.
 create index reports_by_begin
-    on reports (domain_id, counted, begin_at, report_no, pass, fail, org_key, records_since, end_at);
+    on reports (domain_id, counted, begin_at, report_no, pass, fail, org_key, authenticated, records_since, end_at);
 -- The report that ends last is found by what begins last; windows longer than 25 hours have an index of their own
 -- (store/overview.rs). An index by the end of every window would make each report touch one page more.
 create index reports_by_end on reports (domain_id, counted, end_at, begin_at, report_no) where end_at - begin_at > 90000;
-create index reports_by_acceptance on reports (domain_id, acceptance, begin_at, report_no, pass, fail, org_key)
+create index reports_by_acceptance on reports (domain_id, acceptance, begin_at, report_no, pass, fail, org_key, authenticated)
     where acceptance <> 0;
 -- The reports that came in one message after its first.
 create index reports_by_original on reports (domain_id, original_no) where original_no <> report_no;
@@ -367,21 +367,26 @@ create table evidence (
 
 -- The mails of reports, under the number of the first report of the domain in each, so that they are stored in the order of
 -- arrival. digest: the first half of the SHA-256 of the mail as received. unpacked_len: null where bytes are as received; else
--- bytes are raw DEFLATE, and this is the length as received (store/stored_bytes.rs).
+-- bytes are raw DEFLATE, and this is the length as received (store/stored_bytes.rs). mail_keys: JSON, the key records of its
+-- signatures as the DNS had them (store/proof.rs); null without any.
 create table originals (
     domain_id bigint not null,
     report_no bigint not null,
     received_at bigint not null,
     digest bytea not null,
     unpacked_len bigint,
+    mail_keys text,
     bytes bytea not null,
     primary key (domain_id, report_no)
 );
 create index originals_by_arrival on originals (domain_id, received_at);
 
+-- The sums of a day. vouched: 1 for those of reports whose mail passed DMARC for the reporter, 0 for the others. A day on which
+-- all reports are alike has one row.
 create table daily_totals (
     domain_id bigint not null,
     day bigint not null,
+    vouched bigint not null,
     pass bigint not null,
     fail bigint not null,
     dkim_aligned bigint not null,
@@ -390,7 +395,7 @@ create table daily_totals (
     quarantine bigint not null,
     reject bigint not null,
     reports bigint not null,
-    primary key (domain_id, day)
+    primary key (domain_id, day, vouched)
 );
 
 -- The paths of a domain's messages (store/paths.rs), up to 16 per row. They are only added. block: 0 has the first.

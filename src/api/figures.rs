@@ -42,6 +42,9 @@ pub struct StatsBody {
     pub reports: u64,
     /// Number of sending addresses.
     pub sources: u64,
+    /// Messages of the range in reports whose mail did not pass DMARC for the reporter, or was not checked. With
+    /// `authenticated=pass` the sums are without these.
+    pub unauthenticated_messages: u64,
     /// Only with `include=flows`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flows: Option<FlowsBody>,

@@ -17,6 +17,7 @@ mod intake;
 mod keys;
 mod newest;
 mod pagination;
+mod proof;
 mod readiness;
 mod records;
 mod reports;
@@ -65,6 +66,7 @@ pub use newest::{
     RemovedInBoth, VerifyOne,
 };
 pub use pagination::{CSV_ROWS_MAX, PAGED_ROWS_MAX, Pagination};
+pub use proof::{MailKeyBody, ProofBody};
 pub use readiness::{CheckBody, FailingBody, ReadinessBody, StepBody, ToFixBody};
 pub use records::{Dispositions, DkimBody, OmittedBody, PolicyBody, RawBody, ReasonBody, RecordBody, SpfBody};
 pub use reports::{

@@ -149,18 +149,21 @@ pub struct ProvenanceBody {
     pub authenticated: Word,
     /// Whether the report as it was received is still stored.
     pub original_kept: bool,
+    /// Whether `/proof` has that mail with the keys of its signatures.
+    pub provable: bool,
     /// The mail that vouches for the report, or the first that carried it if none does. Null without an envelope
     /// (files, uploads).
     pub mail: Option<MailBody>,
 }
 
-/// The server that delivered a mail, and the results of the checks. Names are the peer's own text.
+/// How a mail came, and the results of the checks. Names are the peer's own text.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Mail")]
 pub struct MailBody {
-    /// Address of the server that delivered the mail.
-    #[schemars(with = "Address")]
-    pub peer: IpAddr,
+    /// Address of the server that delivered the mail; null for mail that was read from a mailbox, a folder or a file, or was handed
+    /// in. The sender of the envelope and SPF are not known then.
+    #[schemars(with = "Option<Address>")]
+    pub peer: Option<IpAddr>,
     /// Name in that server's HELO or EHLO.
     #[schemars(example = &"mail.example.net")]
     pub helo: String,
@@ -184,6 +187,9 @@ pub struct MailBody {
     pub dkim: Vec<MailSignatureBody>,
     /// Why the mail was not checked, as a stable word; null if it was.
     pub unchecked: Option<String>,
+    /// The host whose `Authentication-Results` these results are; null if they are our own.
+    #[schemars(example = &"mx.example.net")]
+    pub results_from: Option<String>,
 }
 
 /// TLS of the connection that brought the mail.

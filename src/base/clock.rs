@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use jiff::fmt::rfc2822::DateTimePrinter;
+use jiff::fmt::rfc2822::{DateTimeParser, DateTimePrinter};
 
 use crate::base::Millis;
 
@@ -98,6 +98,12 @@ pub fn format_mail_date(instant: Millis) -> String {
     let timestamp = Timestamp::from_millisecond(instant).unwrap_or(Timestamp::UNIX_EPOCH);
     let date = DateTimePrinter::new().timestamp_to_string(&timestamp);
     date.unwrap_or_else(|_| "Thu, 1 Jan 1970 00:00:00 -0000".to_owned())
+}
+
+/// Reads the date of a mail (RFC 5322, 3.3). `None` for any other text.
+pub fn parse_mail_date(text: &str) -> Option<Millis> {
+    let timestamp = DateTimeParser::new().parse_timestamp(text);
+    timestamp.ok().map(Timestamp::as_millisecond)
 }
 
 /// Reads an RFC 3339 instant with any offset; finer parts than milliseconds are dropped. `None` for any other text.

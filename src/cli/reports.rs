@@ -267,7 +267,9 @@ async fn show(app: &App, domain: &Domain, no: ReportNo, out: &mut dyn Write) -> 
     line("messages", &count(report.totals.messages()))?;
     line("received", &clock::format_instant(report.received_at))?;
     if let Some(mail) = &detail.provenance {
-        line("carried by", &mail.peer.to_string())?;
+        if let Some(peer) = mail.peer {
+            line("carried by", &peer.to_string())?;
+        }
         line("mail's domain", mail.domain.as_deref().unwrap_or("unknown"))?;
         line("mail's DMARC", mail.dmarc.word())?;
     }

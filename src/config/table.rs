@@ -179,7 +179,8 @@ settings! { SECTIONS:
         free_disk_bytes_min => options.budget.free_disk_bytes_min;
     }
 
-    /// Checks of mail that arrives over SMTP or LMTP: SPF, DKIM, DMARC.
+    /// Checks of mail: SPF, DKIM and DMARC of what arrives over SMTP or LMTP; DKIM and DMARC of mail with reports that is read
+    /// from mailboxes, folders and files, or is handed in.
     provenance: Provenance {
         /// Whether mail is checked.
         check => check;
@@ -195,6 +196,16 @@ settings! { SECTIONS:
         mails_max => authenticator.mails_max;
         /// Maximum number of cached DNS answers. Each is cached for its time to live, and at most an hour.
         cached_answers_max => authenticator.cached_answers_max;
+        /// Hosts whose Authentication-Results fields are believed in mail that is read or handed in, as in ["mx.example.net"]. They
+        /// must remove such fields of their own name from mail that they receive.
+        results_hosts => authenticator.fetched.results_hosts;
+        /// Age in days up to which signatures of mail that is read or handed in are verified, by the date in the mail. Keys of
+        /// older mail may have been replaced: its verdict is "unknown". 0: none is verified.
+        fetched_days_max => authenticator.fetched.days_max;
+        /// Maximum number of names per hour that the DNS is asked about for such mail. A name that comes again is free.
+        fetched_names_max => authenticator.fetched.names_max;
+        /// Longest time per hour for checks of such mail that ask about new names or get no answer, seconds, over all of it.
+        fetched_seconds_max => authenticator.fetched.time_max as Seconds;
     }
 
     /// Which reports are in the figures. Those that are held are kept and listed, and count when the owner accepts them.

@@ -20,7 +20,7 @@ use super::wanted::Wanted;
 use super::{Flow, Tables};
 use crate::base::{Day, DayRange};
 use crate::store::{Domain, Rows, Source, SourceQuery, SourcesByWay, Store, StoreError, Whose};
-use crate::tally::{Path, Totals, Way};
+use crate::tally::{Carriers, Path, Totals, Way};
 
 pub use by_day::flows_by_day;
 pub use services_by_day::{ServiceDay, ServiceDays, services_by_day};
@@ -38,7 +38,17 @@ pub struct Senders<'t> {
 impl<'t> Senders<'t> {
     /// Reads the senders of a domain in a range of days.
     pub async fn read(store: &Store, domain: &Domain, range: DayRange, tables: &'t Tables) -> Result<Self, StoreError> {
-        let found = store.sources_by_way(domain.id, range, home_range(range).first).await?;
+        Self::read_carried(store, domain, (range, Carriers::All), tables).await
+    }
+
+    async fn read_carried(
+        store: &Store,
+        domain: &Domain,
+        (range, carriers): (DayRange, Carriers),
+        tables: &'t Tables,
+    ) -> Result<Self, StoreError> {
+        let ways = (home_range(range).first, carriers);
+        let found = store.sources_by_way(domain.id, range, ways).await?;
         Self::new(store, domain, tables, found).await
     }
 
@@ -70,7 +80,7 @@ impl<'t> Senders<'t> {
                 return Ok((named.collect(), total));
             }
         }
-        Ok(Self::read(store, domain, range, tables)
+        Ok(Self::read_carried(store, domain, (range, query.carriers), tables)
             .await?
             .page(query, wanted, rows))
     }

@@ -5,6 +5,7 @@ use axum::response::Response;
 use serde::Serialize;
 use serde_json::json;
 
+use super::authenticated::{VERIFIED, carriers};
 use super::comparison::Comparison;
 use super::doc::Parameter;
 use super::error::ApiError;
@@ -24,14 +25,17 @@ use crate::insight::{Completeness, DayShare, history_range, is_settled};
 use crate::store::{DayTotals, Domain, Stats};
 use crate::tally::Totals;
 
-/// What the sums may include.
-pub(super) const INCLUDE: &[Parameter] = &[Parameter {
-    name: "include",
-    says: "`flows` adds messages by flow: `flows` of each day and of the range, and columns of the CSV. Each address of each \
+/// Which sums are asked for, and what they include.
+pub(super) const OPTIONS: &[Parameter] = &[
+    Parameter {
+        name: "include",
+        says: "`flows` adds messages by flow: `flows` of each day and of the range, and columns of the CSV. Each address of each \
         day is read for it, which sums alone do without. `completeness` adds `completeness` and `missing` to each day: how much of \
         it was reported. `all` adds both.",
-    schema: || json!({ "type": "string", "enum": INCLUDED }),
-}];
+        schema: || json!({ "type": "string", "enum": INCLUDED }),
+    },
+    VERIFIED,
+];
 const INCLUDED: [&str; 3] = ["flows", "completeness", "all"];
 
 /// Missing reporters that are named for a day, and the longest name.
@@ -49,10 +53,14 @@ pub(super) async fn stats(
     let included = parameters.word("include", &INCLUDED, |word| {
         INCLUDED.into_iter().find(|known| *known == word)
     });
+    let carriers = carriers(&mut parameters);
     parameters.finish()?;
     let comparison = Comparison::new(range, state.today());
     let since = comparison.before.first;
-    let (stats, before) = state.store.stats_and_before(domain.id, range, since).await?;
+    let (stats, before) = state
+        .store
+        .stats_and_before(domain.id, range, (since, carriers))
+        .await?;
     let comparison = compare(&comparison, &stats, &before);
     let within = stats.days.iter().rfind(|day| day.totals.messages() > 0);
     let last_day = match within {
@@ -70,7 +78,7 @@ pub(super) async fn stats(
     let name = file_name(&[domain.name.as_str(), "days", &days_in_name(range)]);
     if matches!(included, Some("flows" | "all")) {
         let tables = state.tables.current();
-        stats.include(&flows_by_day(&state.store, &domain, range, &tables).await?);
+        stats.include(&flows_by_day(&state.store, &domain, (range, carriers), &tables).await?);
         if listing.is_csv() {
             return Ok(listing.answer(FlowDays::from(&stats), |_| name));
         }
@@ -177,6 +185,7 @@ impl From<Stats> for StatsBody {
             spf_aligned: stats.totals.spf_aligned,
             reports: stats.reports,
             sources: stats.sources,
+            unauthenticated_messages: stats.unvouched_messages,
             flows: None,
             newest: NewestStats {
                 totals: NewestTotals {

@@ -7,6 +7,7 @@
 mod api_keys;
 mod arrivals;
 mod attention;
+mod authenticated;
 mod breakdown;
 mod channels;
 mod client;
@@ -54,6 +55,7 @@ mod paging;
 mod places;
 mod policies;
 mod posting;
+mod proof;
 mod quarantine;
 mod range;
 mod ranked;

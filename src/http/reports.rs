@@ -5,6 +5,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use super::authenticated::{AUTHENTICATED, authenticated};
 use super::doc::Parameter;
 use super::error::ApiError;
 use super::fields::Parameters;
@@ -35,6 +36,7 @@ pub(super) const FILTERS: &[Parameter] = &[
         schema: || json!({ "type": "string", "minLength": 1, "maxLength": ORG_CHARS_MAX, "pattern": PLAIN }),
     },
     RESULT,
+    AUTHENTICATED,
     Parameter {
         name: "status",
         says: "Only reports that count, are held, or were discounted. Default: `counted`.",
@@ -64,6 +66,7 @@ pub(super) async fn list(
         to,
         org: parameters.plain_text("org", ORG_CHARS_MAX),
         result: result_filter(&mut parameters),
+        authenticated: authenticated(&mut parameters),
         standing: parameters.word("status", &STANDINGS, standing).unwrap_or_default(),
     };
     parameters.finish()?;
@@ -224,6 +227,7 @@ fn report_body(detail: ReportDetail, records: &[ListedRecord], pagination: Pagin
             arrivals: summary.arrivals,
             authenticated: summary.authenticated.word().into(),
             original_kept: detail.original_kept,
+            provable: detail.is_provable,
             mail: detail.provenance.map(MailBody::from),
         },
         history: detail.history.into_iter().map(DecisionBody::from).collect(),
@@ -267,6 +271,7 @@ impl From<store::Provenance> for MailBody {
                 })
                 .collect(),
             unchecked: mail.unchecked,
+            results_from: mail.results_from,
         }
     }
 }

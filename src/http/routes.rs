@@ -16,17 +16,17 @@ use super::request_scope::scoped;
 use super::state::AppState;
 use super::{
     api_keys, arrivals, attention, breakdown, channels, decisions, digests, domains, export, failure_reports, figures,
-    findings, hand_in, inbound, mail_links, openapi, overview, overview_choice, paging, posting, quarantine, range,
-    readiness, refused, report_record, reports, search, senders, service, simulate, source, thresholds, tls, tls_token,
-    trust, upload, webhooks,
+    findings, hand_in, inbound, mail_links, openapi, overview, overview_choice, paging, posting, proof, quarantine,
+    range, readiness, refused, report_record, reports, search, senders, service, simulate, source, thresholds, tls,
+    tls_token, trust, upload, webhooks,
 };
 use crate::api::{
     AcceptedAnswer, AnyObject, ApiKeyWithSecret, Arrivals, Attention, ChannelDeliveryList, ChannelInput, ChannelList,
     ChannelOne, ChannelPut, ChannelTested, DecisionInput, DeliveryList, DigestBody, DigestInput, DigestList,
     DigestPreview, DigestPut, DomainInput, DomainList, DomainOne, DomainPatch, FailureReportBody, FailureReportList,
     FindingBody, FindingList, FlowList, Health, IpInput, KeyBody, KeyInput, KeyList, MailLinkBody, MailList,
-    MessageList, Overview, Readiness, ReadinessBody, RecordBody, RefusedList, Removed, RemovedInBoth, ReplayInput,
-    Replayed, ReportBody, ReportItem, ReportList, ReporterInput, ReporterList, RotateInput, SearchList,
+    MessageList, Overview, ProofBody, Readiness, ReadinessBody, RecordBody, RefusedList, Removed, RemovedInBoth,
+    ReplayInput, Replayed, ReportBody, ReportItem, ReportList, ReporterInput, ReporterList, RotateInput, SearchList,
     SenderDecisionBody, SenderDecisionInput, SenderDecisionList, SenderList, ServiceList, SignatureList,
     SimulationBody, SimulationInput, SnoozeInput, SourceDetail, SourceList, StatsBody, SubdomainList, Success, Taken,
     ThresholdList, ThresholdPatch, TlsFailureList, TlsReportBody, TlsReportList, TlsStats, TlsTokenBody, TlsTokenMade,
@@ -85,6 +85,7 @@ fn table() -> Vec<Entry> { let mut table = vec![
     get   ("/domains/{id}/dmarc/dkim",                                 Read,    breakdown::signatures, "List DKIM signers, by messages").long().with(RANKED).lists::<SignatureList>(),
     get   ("/domains/{id}/tls/reports",                                Read,    tls::list,             "List TLS reports, newest window first").long().with(TLS_REPORTS).lists::<TlsReportList>(),
     get   ("/domains/{id}/tls/reports/{report_id}",                    Read,    tls::show,             "Show a TLS report with its policies and failures").long().answers::<TlsReportBody>(200),
+    get   ("/domains/{id}/dmarc/reports/{report_id}/proof",            Read,    proof::show,           "Fetch the mail of a report with the keys that prove it").long().answers::<ProofBody>(200),
     get   ("/domains/{id}/tls/reports/{report_id}/original",           Read,    tls::original,         "Fetch a TLS report as it was received").long().answers_bytes(tls::ORIGINAL_TYPES),
     get   ("/domains/{id}/tls/stats",                                  Read,    tls::stats,            "Show sums of TLS sessions over a range of days").long().with(RANKED).lists::<TlsStats>(),
     get   ("/domains/{id}/tls/failures",                               Read,    tls::failures,         "List failed TLS sessions, most first").long().with(TLS_FAILURES).lists::<TlsFailureList>(),
@@ -162,7 +163,7 @@ type Parameters = &'static [&'static [Parameter]];
 
 const DELIVERIES: Parameters = &[paging::PARAMETERS];
 const DAYS: Parameters = &[range::DAYS];
-const STATS: Parameters = &[range::DAYS, figures::INCLUDE];
+const STATS: Parameters = &[range::DAYS, figures::OPTIONS];
 const FINDINGS: Parameters = &[paging::PARAMETERS, paging::AFTER_NUMBER, findings::PARAMETERS];
 const NUMBERED: Parameters = &[paging::PARAMETERS, paging::AFTER_NUMBER];
 const RANKED: Parameters = &[range::DAYS, paging::PARAMETERS, paging::AFTER_ROWS];

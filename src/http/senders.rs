@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use serde_json::json;
 
+use super::authenticated::{VERIFIED, carriers};
 use super::client::Client;
 use super::doc::Parameter;
 use super::error::ApiError;
@@ -35,6 +36,7 @@ const ASN_MAX: u32 = u32::MAX - 1;
 /// Parameters that select sources.
 pub(super) const FILTERS: &[Parameter] = &[
     RESULT,
+    VERIFIED,
     Parameter {
         name: "network",
         says: "Only addresses in this network.",
@@ -149,6 +151,7 @@ pub(super) async fn sources(
     let ranked = Ranked::read(&mut parameters, &state);
     let query = SourceQuery {
         result: result_filter(&mut parameters),
+        carriers: carriers(&mut parameters),
         network: parameters.parsed("network"),
         order: parameters
             .word("sort", &ORDERS.map(|(word, _)| word), order)

@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 
-use crate::base::Authenticated;
 use crate::store::{PeerTls, Provenance};
 
 /// RFC 5321, 4.5.3.1: a path is up to 256 octets. Longer texts are cut, because they are only shown.
@@ -27,33 +26,30 @@ pub struct Envelope {
 }
 
 impl Envelope {
-    /// The envelope of a mail that was checked before.
-    pub(super) fn from_facts(mail: &Provenance) -> Self {
-        Self {
-            peer: mail.peer,
+    /// The envelope of a mail that was checked before; `None` if no peer delivered it.
+    pub(super) fn from_facts(mail: &Provenance) -> Option<Self> {
+        let peer = mail.peer?;
+        Some(Self {
+            peer,
             is_from_peer: !mail.relayed,
             helo: mail.helo.clone(),
             mail_from: mail.mail_from.clone(),
             tls: mail.tls.clone(),
             queue_id: mail.queue_id.clone(),
-        }
+        })
     }
 
     /// The facts, before anything has been checked.
     pub(super) fn facts(&self) -> Provenance {
         let text = |text: &str| text[..text.floor_char_boundary(TEXT_BYTES_MAX)].to_owned();
         Provenance {
-            peer: self.peer.to_canonical(),
+            peer: Some(self.peer.to_canonical()),
             helo: text(&self.helo),
             mail_from: text(&self.mail_from),
             tls: self.tls.clone(),
             relayed: !self.is_from_peer,
             queue_id: text(&self.queue_id),
-            dmarc: Authenticated::Unknown,
-            domain: None,
-            spf: None,
-            dkim: Vec::new(),
-            unchecked: None,
+            ..Provenance::fetched()
         }
     }
 

@@ -15,7 +15,7 @@ use super::deferred::Deferred;
 use super::envelope::Envelope;
 use super::options::{IntakeError, IntakeOptions};
 use super::owners::{Answer, Askers, Job};
-use super::provenance::{Authenticator, Checked};
+use super::provenance::{Authenticator, Checked, Look};
 use super::refused::Refusals;
 use crate::base::clock::Clock;
 use crate::base::{AccountId, DomainId, SetAsideId};
@@ -136,8 +136,8 @@ impl Intake {
         self.store.admit(bytes).await.is_ok()
     }
 
-    /// Takes a message and answers after its transaction has been committed. Waits while the queue is full, and first,
-    /// for mail with an envelope, at most the time that checking its sender may take. Other messages do not wait for it.
+    /// Takes a message and answers after its transaction has been committed. Waits while the queue is full, and first, for mail,
+    /// at most the time that checking its sender may take. Other messages do not wait for it.
     ///
     /// After a caller that stops waiting, the message is committed all the same or not at all.
     pub async fn submit(&self, mut raw: RawMessage) -> Result<Outcome, IntakeError> {
@@ -147,13 +147,15 @@ impl Intake {
 
     /// As [`Self::submit`], for files that stay in place if they have no report. Nothing of such a file is stored,
     /// and its outcome is empty.
-    pub async fn submit_reports(&self, raw: RawMessage) -> Result<Outcome, IntakeError> {
-        self.send(raw, None, How::KeepReports(Context::File)).await
+    pub async fn submit_reports(&self, mut raw: RawMessage) -> Result<Outcome, IntakeError> {
+        let provenance = self.provenance(&mut raw).await?;
+        self.send(raw, provenance, How::KeepReports(Context::File)).await
     }
 
     /// As [`Self::submit_reports`], for a mailbox that also receives other mail.
-    pub async fn submit_mailbox(&self, raw: RawMessage) -> Result<Outcome, IntakeError> {
-        self.send(raw, None, How::KeepReports(Context::Mailbox)).await
+    pub async fn submit_mailbox(&self, mut raw: RawMessage) -> Result<Outcome, IntakeError> {
+        let provenance = self.provenance(&mut raw).await?;
+        self.send(raw, provenance, How::KeepReports(Context::Mailbox)).await
     }
 
     /// As [`Self::submit`], for a TLS report that a peer posted who need only know the address of the domain. Nothing else in
@@ -238,10 +240,10 @@ impl Intake {
         outcomes
     }
 
-    /// Authenticates a message, if it has an envelope.
+    /// Authenticates a message.
     async fn provenance(&self, raw: &mut RawMessage) -> Result<Option<Verified>, IntakeError> {
         let Some(envelope) = raw.envelope.take() else {
-            return Ok(None);
+            return Box::pin(self.fetched(raw)).await;
         };
         let Some(authenticator) = &self.authenticator else {
             return Ok(Some((envelope.unchecked(NOT_CONFIGURED), Duration::ZERO)));
@@ -250,6 +252,31 @@ impl Intake {
         let checked = self.check(authenticator, bytes, envelope).await?;
         raw.bytes = checked.bytes;
         Ok(Some((checked.provenance, checked.cost.time)))
+    }
+
+    /// Authenticates a message without an envelope, if it is a mail of which something can be found out.
+    async fn fetched(&self, raw: &mut RawMessage) -> Result<Option<Verified>, IntakeError> {
+        let Some(authenticator) = &self.authenticator else {
+            return Ok(None);
+        };
+        match authenticator.look(&raw.bytes, self.clock.now()) {
+            Look::Nothing => return Ok(None),
+            Look::Known(found) => return Ok(Some((found, Duration::ZERO))),
+            Look::Signed => {}
+        }
+        let started = self.clock.monotonic();
+        let bytes = std::mem::take(&mut raw.bytes);
+        let checked = authenticator.check_fetched(&self.clock, bytes).await;
+        let checked = checked.ok_or(IntakeError::Closed)?;
+        self.observe(&checked, started);
+        raw.bytes = checked.bytes;
+        Ok(Some((checked.provenance, checked.cost.time)))
+    }
+
+    fn observe(&self, checked: &Checked, started: Duration) {
+        let took = self.clock.monotonic().saturating_sub(started);
+        let word = checked.provenance.dmarc.word();
+        self.metrics.observe_provenance(word, checked.cost.questions, took);
     }
 
     /// Checks a mail, and counts it.
@@ -262,9 +289,7 @@ impl Intake {
         let started = self.clock.monotonic();
         let checked = authenticator.check(&self.clock, bytes, envelope).await;
         let checked = checked.ok_or(IntakeError::Closed)?;
-        let took = self.clock.monotonic().saturating_sub(started);
-        let word = checked.provenance.dmarc.word();
-        self.metrics.observe_provenance(word, checked.cost.questions, took);
+        self.observe(&checked, started);
         Ok(checked)
     }
 

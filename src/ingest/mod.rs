@@ -31,5 +31,5 @@ pub use envelope::Envelope;
 pub use intake::{Claimed, Intake, MESSAGE_TOO_LARGE, UNFETCHABLE};
 pub use options::{IntakeError, IntakeOptions, IntakeSettings, SlowOptions};
 pub use process::{Admission, ParsedLeaf, ProcessLimits, Processed, TlsLeaf, Unvouched, process, process_as};
-pub use provenance::{Authenticator, AuthenticatorError, AuthenticatorOptions, Checked, Cost};
+pub use provenance::{Authenticator, AuthenticatorError, AuthenticatorOptions, Checked, Cost, FetchedOptions};
 pub use rechecks::Rechecked;

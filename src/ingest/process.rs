@@ -66,6 +66,8 @@ impl Admission {
         match provenance {
             // Its owner has published the address, and a post cannot be authenticated.
             Some(mail) if mail.is_posted() => Acceptance::Open,
+            // Its owner read it or handed it in.
+            Some(mail) if !mail.is_delivered() => Acceptance::Open,
             Some(mail) if mail.is_checked() && !mail.is_vouched_for() && self.unvouched == Unvouched::Hold => {
                 match mail.is_undecided() {
                     true => Acceptance::Undecided,

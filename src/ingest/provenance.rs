@@ -8,7 +8,9 @@
 mod body;
 mod budget;
 mod choice;
+mod fetched;
 mod resolver;
+mod results;
 mod seats;
 
 use std::net::SocketAddr;
@@ -31,15 +33,22 @@ use tokio::time::timeout;
 use super::envelope::Envelope;
 use crate::base::clock::{self, Clock};
 use crate::base::{Authenticated, Network};
-use crate::store::{Provenance, SignatureCheck, SpfCheck, TOO_BUSY};
+use crate::base::{Millis, organizational_domain};
+use crate::store::{OVER_BUDGET, Provenance, SignatureCheck, SpfCheck, TOO_BUSY};
 use budget::Budget;
 use choice::Choice;
+pub use fetched::FetchedOptions;
+pub(super) use fetched::Look;
+use fetched::Spending;
 use seats::Seats;
 
 /// Mails up to this size are hashed where they are: a fraction of a millisecond. Others go to a thread of their own.
 const INLINE_BYTES_MAX: usize = 64 * 1024;
 /// RFC 7208, 7.3: what `%{r}` in an explanation says of a receiver that does not tell its name.
 const RECEIVER: &str = "unknown";
+
+/// Longest key record that is kept, bytes. One with an RSA key of 4,096 bits has 800.
+const KEY_BYTES_MAX: usize = 4_096;
 
 /// RFC 5321, 4.5.3.1.3: a path is up to 256 octets. SPF's macros may repeat it thousands of times.
 const PATH_BYTES_MAX: usize = 256;
@@ -64,6 +73,8 @@ pub struct AuthenticatorOptions {
     /// Answers that are kept as long as their time to live, at most an hour. Most have a few hundred bytes, the largest
     /// that a hostile name server can give have 64 KiB.
     pub cached_answers_max: u64,
+    /// Mail without an envelope.
+    pub fetched: FetchedOptions,
 }
 
 impl Default for AuthenticatorOptions {
@@ -77,6 +88,7 @@ impl Default for AuthenticatorOptions {
             header_fields_max: 1_000,
             mails_max: 256,
             cached_answers_max: 1_024,
+            fetched: FetchedOptions::default(),
         }
     }
 }
@@ -119,6 +131,49 @@ struct Shared {
     dns: MessageAuthenticator,
     options: AuthenticatorOptions,
     seats: Arc<Seats>,
+    spending: Arc<Spending>,
+}
+
+/// How a mail came.
+enum Origin {
+    Delivered(Envelope),
+    /// No peer is known.
+    Fetched(Arc<Spending>),
+}
+
+impl Origin {
+    /// What is known before anything has been checked.
+    fn facts(&self) -> Provenance {
+        match self {
+            Self::Delivered(envelope) => envelope.facts(),
+            Self::Fetched(_) => Provenance::fetched(),
+        }
+    }
+
+    /// The same, and why there is no more: a stable word.
+    fn unchecked(&self, why: &str) -> Provenance {
+        Provenance {
+            unchecked: Some(why.to_owned()),
+            ..self.facts()
+        }
+    }
+
+    /// The network that a seat is of. All that a mail server of ours hands on comes from one network, and so does what was fetched.
+    fn network(&self) -> Option<Network> {
+        match self {
+            Self::Delivered(envelope) => envelope
+                .is_from_peer
+                .then(|| Network::around(envelope.peer.to_canonical())),
+            Self::Fetched(_) => None,
+        }
+    }
+
+    fn spending(&self) -> Option<Arc<Spending>> {
+        match self {
+            Self::Delivered(_) => None,
+            Self::Fetched(spending) => Some(Arc::clone(spending)),
+        }
+    }
 }
 
 impl std::fmt::Debug for Authenticator {
@@ -132,34 +187,66 @@ impl Authenticator {
     pub fn new(options: AuthenticatorOptions) -> Result<Self, AuthenticatorError> {
         let dns = resolver::authenticator(&options)?;
         let seats = Seats::new(options.mails_max.max(1));
-        Ok(Self(Arc::new(Shared { dns, options, seats })))
+        let spending = Arc::new(Spending::new(&options.fetched));
+        Ok(Self(Arc::new(Shared {
+            dns,
+            options,
+            seats,
+            spending,
+        })))
+    }
+
+    /// What can be said of a message without an envelope before anything is asked.
+    pub(super) fn look(&self, bytes: &[u8], now: Millis) -> Look {
+        let options = &self.0.options;
+        let header = (options.header_bytes_max, options.header_fields_max);
+        fetched::look(bytes, &options.fetched, header, now)
+    }
+
+    /// As [`Self::check`], of a mail without an envelope, within the budget of all such mails.
+    pub async fn check_fetched(&self, clock: &Clock, bytes: Vec<u8>) -> Option<Checked> {
+        let spending = Arc::clone(&self.0.spending);
+        let origin = Origin::Fetched(Arc::clone(&spending));
+        let began = clock.monotonic();
+        let Some(names) = spending.begin(began) else {
+            return Some(Checked {
+                provenance: origin.unchecked(OVER_BUDGET),
+                bytes,
+                cost: Cost::default(),
+            });
+        };
+        let checked = self.check_origin(clock, bytes, origin).await?;
+        let is_decided = !checked.provenance.dkim.iter().any(|check| check.result == "temperror");
+        spending.end(names, clock.monotonic().saturating_sub(began), is_decided);
+        Some(checked)
     }
 
     /// Checks a mail within the budget. Never fails: what could not be found out is `Unknown`. `None` only if the process is
     /// stopping.
     pub async fn check(&self, clock: &Clock, bytes: Vec<u8>, envelope: Envelope) -> Option<Checked> {
-        let unchecked = |bytes, envelope: &Envelope, why| Checked {
+        self.check_origin(clock, bytes, Origin::Delivered(envelope)).await
+    }
+
+    async fn check_origin(&self, clock: &Clock, bytes: Vec<u8>, origin: Origin) -> Option<Checked> {
+        let unchecked = |bytes, origin: &Origin, why| Checked {
             bytes,
-            provenance: envelope.unchecked(why),
+            provenance: origin.unchecked(why),
             cost: Cost::default(),
         };
+        let now = clock.now();
         // The resolver panics where there is no such date.
-        if !clock::is_set(clock.now()) {
-            return Some(unchecked(bytes, &envelope, "clock_not_set"));
+        if !clock::is_set(now) {
+            return Some(unchecked(bytes, &origin, "clock_not_set"));
         }
         let started = clock.monotonic();
         let time_max = self.0.options.time_max;
-        // All that a mail server of ours hands on comes from one network.
-        let network = envelope
-            .is_from_peer
-            .then(|| Network::around(envelope.peer.to_canonical()));
-        let Ok(seat) = timeout(time_max, self.0.seats.take(network)).await else {
-            return Some(unchecked(bytes, &envelope, TOO_BUSY));
+        let Ok(seat) = timeout(time_max, self.0.seats.take(origin.network())).await else {
+            return Some(unchecked(bytes, &origin, TOO_BUSY));
         };
         let waited = clock.monotonic().saturating_sub(started);
         let time = time_max.saturating_sub(waited);
-        let checked = if bytes.len() <= INLINE_BYTES_MAX {
-            let (provenance, cost) = self.0.guarded(&bytes, &envelope, time).await;
+        let mut checked = if bytes.len() <= INLINE_BYTES_MAX {
+            let (provenance, cost) = self.0.guarded(&bytes, &origin, time).await;
             Checked {
                 bytes,
                 provenance,
@@ -170,7 +257,7 @@ impl Authenticator {
             let runtime = Handle::current();
             let checking = tokio::task::spawn_blocking(move || {
                 let worked = clock.thread_time();
-                let (provenance, mut cost) = runtime.block_on(shared.guarded(&bytes, &envelope, time));
+                let (provenance, mut cost) = runtime.block_on(shared.guarded(&bytes, &origin, time));
                 cost.time = clock.thread_time().saturating_sub(worked);
                 Checked {
                     bytes,
@@ -182,28 +269,34 @@ impl Authenticator {
             checking.await.ok()?
         };
         drop(seat);
+        checked.provenance.checked_at = checked
+            .provenance
+            .dkim
+            .iter()
+            .any(|check| check.key.is_some())
+            .then_some(now);
         Some(checked)
     }
 }
 
 impl Shared {
     /// A panic would be a bug of a parser beneath: it costs this mail its verdict, and nothing else.
-    async fn guarded(&self, bytes: &[u8], envelope: &Envelope, time: Duration) -> (Provenance, Cost) {
-        let examined = AssertUnwindSafe(Box::pin(self.examine(bytes, envelope, time))).catch_unwind();
+    async fn guarded(&self, bytes: &[u8], origin: &Origin, time: Duration) -> (Provenance, Cost) {
+        let examined = AssertUnwindSafe(Box::pin(self.examine(bytes, origin, time))).catch_unwind();
         examined
             .await
-            .unwrap_or_else(|_| (envelope.unchecked("internal_error"), Cost::default()))
+            .unwrap_or_else(|_| (origin.unchecked("internal_error"), Cost::default()))
     }
 
-    async fn examine(&self, bytes: &[u8], envelope: &Envelope, time: Duration) -> (Provenance, Cost) {
+    async fn examine(&self, bytes: &[u8], origin: &Origin, time: Duration) -> (Provenance, Cost) {
         let options = &self.options;
         let Some(header) = choice::header(bytes, options.header_bytes_max, options.header_fields_max) else {
-            return (envelope.unchecked("header_too_large"), Cost::default());
+            return (origin.unchecked("header_too_large"), Cost::default());
         };
         // Strict: a signature with a length (l=) proves nothing about what follows, RFC 6376, 8.2. The header alone: the library
         // would hash the body for every signature that there is.
         let Some(mut message) = AuthenticatedMessage::parse_with_opts(header, None, true) else {
-            return (envelope.unchecked("no_header"), Cost::default());
+            return (origin.unchecked("no_header"), Cost::default());
         };
         message.raw_message = bytes;
         let Choice {
@@ -214,17 +307,17 @@ impl Shared {
         // An SPF record that asks for much must not take what DKIM and DMARC need.
         let (for_spf, for_rest) = (
             Budget::new(options.questions_max / 2),
-            Budget::new(options.questions_max.div_ceil(2)),
+            Budget::shared(options.questions_max.div_ceil(2), origin.spending()),
         );
         let (spf_time, dmarc_time) = (time * 3 / 5, time * 2 / 5);
         let checks = chosen
             .iter()
             .map(|message| self.verify_signature(message, &for_rest, spf_time));
-        let (spf, mut dkim) = tokio::join!(self.verify_spf(envelope, &for_spf, spf_time), join_all(checks));
+        let (spf, mut dkim) = tokio::join!(self.verify_spf(origin, &for_spf, spf_time), join_all(checks));
 
-        let mut provenance = envelope.facts();
+        let mut provenance = origin.facts();
         provenance.domain = choice::only_author_domain(&message);
-        provenance.spf = Some(SpfCheck {
+        provenance.spf = matches!(origin, Origin::Delivered(_)).then(|| SpfCheck {
             domain: spf.domain().to_owned(),
             result: spf_word(spf.result()).to_owned(),
         });
@@ -242,6 +335,7 @@ impl Shared {
                 DmarcResult::None => Authenticated::None,
             };
         }
+        self.find_keys(&mut provenance, dmarc_time).await;
         let cost = Cost {
             questions: for_spf.asked() + for_rest.asked(),
             hashed_bytes,
@@ -251,7 +345,10 @@ impl Shared {
     }
 
     /// SPF of MAIL FROM; of HELO for the null sender (RFC 7208, 2.4).
-    async fn verify_spf(&self, envelope: &Envelope, budget: &Budget, time: Duration) -> SpfOutput {
+    async fn verify_spf(&self, origin: &Origin, budget: &Budget, time: Duration) -> SpfOutput {
+        let Origin::Delivered(envelope) = origin else {
+            return SpfOutput::new(String::new()).with_result(SpfResult::TempError);
+        };
         let peer = envelope.peer.to_canonical();
         if envelope.mail_from.len().max(envelope.helo.len()) > PATH_BYTES_MAX {
             return SpfOutput::new(choice::cut(choice::spf_domain(envelope))).with_result(SpfResult::PermError);
@@ -267,6 +364,23 @@ impl Shared {
             Ok(_) if budget.is_exhausted() => undecided(),
             Ok(output) => output,
             Err(_) => undecided(),
+        }
+    }
+
+    /// Notes the keys of the signatures that passed for the author. They have just been asked for: the answers are in the resolver's
+    /// cache.
+    async fn find_keys(&self, provenance: &mut Provenance, time: Duration) {
+        let Some(author) = &provenance.domain else { return };
+        let author = organizational_domain(author);
+        let passed = provenance.dkim.iter_mut().filter(|check| check.result == "pass");
+        for check in passed.filter(|check| organizational_domain(&check.domain.to_ascii_lowercase()) == author) {
+            let name = format!("{}._domainkey.{}", check.selector, check.domain);
+            let Ok(Ok(record)) = timeout(time, self.dns.txt_raw_lookup(name)).await else {
+                continue;
+            };
+            check.key = String::from_utf8(record)
+                .ok()
+                .filter(|record| record.len() <= KEY_BYTES_MAX);
         }
     }
 
@@ -297,6 +411,7 @@ fn signature_check(output: &DkimOutput<'_>) -> Option<SignatureCheck> {
         domain: choice::cut(&signature.d),
         selector: choice::cut(&signature.s),
         result: dkim_word(output.result()).to_owned(),
+        key: None,
     })
 }
 

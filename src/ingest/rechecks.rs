@@ -64,7 +64,9 @@ impl Intake {
         let (Some(before), Some(original)) = (&detail.provenance, original) else {
             return self.note(report, UndecidedCheck::NotKept, now).await;
         };
-        let envelope = Envelope::from_facts(before);
+        let Some(envelope) = Envelope::from_facts(before) else {
+            return self.note(report, UndecidedCheck::NotKept, now).await;
+        };
         let checked = self.check(authenticator, original.bytes, envelope).await?;
         self.note(report, UndecidedCheck::Made(&checked.provenance), now).await
     }

@@ -6,10 +6,11 @@ use axum::response::Response;
 use maud::{Markup, html};
 
 use super::api::{Failure, Told};
+use super::authentic::{self, AUTHENTICATED, OF_STATS};
 use super::comparison::explained;
 use super::export;
 use super::glossary::term;
-use super::parts::{csv_link, empty, figure};
+use super::parts::{csv_link, empty, figure, other_errors};
 use super::query::{Asked, RANGE};
 use super::tables::Columns;
 use super::tabs::{Found, Tab, below, done, find, found, page, range_form};
@@ -40,8 +41,8 @@ pub(super) async fn show(
     // The lists start before it is known whether these days have messages: they mostly do.
     let started = lists(&asked)?;
     let domain = find(&visitor, &id).await?;
-    let stats = |asked: &Asked| below(&id, &format!("/dmarc/stats{}", asked.only(&RANGE)));
-    let is_empty = |stats: &Told<StatsBody>| matches!(stats, Told::Answer(stats) if stats.total_messages == 0);
+    let stats = |asked: &Asked| below(&id, &format!("/dmarc/stats{}", asked.only(&OF_STATS)));
+    let is_empty = |stats: &Told<StatsBody>| matches!(stats, Told::Answer(stats) if has_none(stats));
     let Found {
         list: stats,
         asked: shown,
@@ -52,21 +53,22 @@ pub(super) async fn show(
         false => lists(&shown)?,
     };
     let asked = shown;
-    let range = asked.only(&RANGE);
     let base = format!("/view/{id}");
     let content = html! {
-        (range_form(&base, &asked, &[], stats.wrong()))
+        (range_form(&base, &asked, &[AUTHENTICATED], stats.wrong()))
+        (other_errors(stats.wrong(), &RANGE))
         (notice)
         @if let Told::Answer(stats) = &stats {
-            @if stats.total_messages == 0 { (no_messages(&domain, stats)) } @else {
+            @if has_none(stats) { (no_messages(&domain, stats)) } @else {
                 @let services = services.await?;
                 @let readiness = readiness.await?;
-                (figures(stats, &services.flows))
+                (figures(stats, &services.flows, &asked))
+                (authentic::switch(&base, &asked, stats))
                 (explained(stats.comparison.as_ref()))
                 (readiness::card(&base, &readiness))
                 (fails::card(&base, &asked, &readiness))
                 (senders::first(&base, &asked, &services))
-                (daily(stats, &format!("{base}/days.csv{range}")))
+                (daily(stats, &format!("{base}/days.csv{}", asked.only(&OF_STATS))))
                 div .two {
                     (who_reports(&base, &asked, &reporters.await?))
                     (who_signs(&base, &asked, &signatures.await?))
@@ -75,6 +77,11 @@ pub(super) async fn show(
         }
     };
     Ok((stats.status(), page(&visitor, &domain, Tab::Overview, &asked, content)))
+}
+
+/// Whether nothing was reported, by whatever mail.
+fn has_none(stats: &StatsBody) -> bool {
+    stats.total_messages == 0 && stats.unauthenticated_messages == 0
 }
 
 fn who_reports(base: &str, asked: &Asked, list: &ReporterList) -> Markup {
@@ -103,14 +110,15 @@ fn who_signs(base: &str, asked: &Asked, list: &SignatureList) -> Markup {
 
 /// `GET /view/{id}/days.csv`
 pub(super) async fn days_csv(visitor: Visitor, Path(id): Path<String>, asked: Asked) -> Result<Response, Failure> {
-    let path = below(&id, &format!("/dmarc/stats{}", asked.only(&RANGE)))?;
+    let path = below(&id, &format!("/dmarc/stats{}", asked.only(&OF_STATS)))?;
     export::csv(&visitor.api, path).await
 }
 
-fn figures(stats: &StatsBody, flows: &[FlowBody]) -> Markup {
+fn figures(stats: &StatsBody, flows: &[FlowBody], asked: &Asked) -> Markup {
     let (all, fail) = (stats.total_messages, stats.failed_messages);
     let share = |part: u64| percent(part.min(all), all - part.min(all));
-    let failing = html! { @if fail > 0 { dd .small.muted #failing { (senders::failing(flows)) } } };
+    let failing =
+        html! { @if fail > 0 && !authentic::is_on(asked) { dd .small.muted #failing { (senders::failing(flows)) } } };
     html! {
         dl .figures {
             (comparison::figures((all, fail), stats.comparison.as_ref(), &failing))

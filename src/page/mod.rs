@@ -8,6 +8,7 @@ mod alerts;
 mod api;
 mod assets;
 mod attention;
+mod authentic;
 mod chart;
 mod comparison;
 mod decisions;
@@ -132,6 +133,7 @@ pub fn router_with(api: Router, store: Store, clock: Clock, options: PageOptions
         .route("/view/{id}/failure-reports", get(failure_reports::list))
         .route("/view/{id}/failure-reports.csv", get(failure_reports::csv))
         .route("/view/{id}/failure-reports/{report}", get(failure_reports::show))
+        .route("/view/{id}/reports/{number}/proof", get(reports::proof))
         .route("/view/{id}/tls", get(tls::show))
         .route("/view/{id}/tls.csv", get(tls::csv))
         .route("/view/{id}/setup", get(setup::show))

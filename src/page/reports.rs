@@ -205,6 +205,7 @@ pub(super) async fn show(
         div .head {
             h2 { "Report from " (hostile(name)) }
             p { (notes(report)) }
+            @if detail.provenance.provable { a .button href=(format!("{base}/proof")) download { "Proof" } }
             @if detail.provenance.original_kept { a .button href=(format!("{base}/original")) download { "Original" } }
         }
         dl .figures {
@@ -303,18 +304,23 @@ fn policy(report: &ReportItem) -> Markup {
 fn provenance(mail: &MailBody) -> Markup {
     html! {
         dl .facts {
-            dt { "From" } dd { (mail.peer) " as " (hostile(&mail.helo)) }
-            dt { "Sender" } dd { @if mail.mail_from.is_empty() { "the null sender" } @else { (hostile(&mail.mail_from)) } }
+            @if let Some(peer) = mail.peer {
+                dt { "From" } dd { (peer) " as " (hostile(&mail.helo)) }
+                dt { "Sender" } dd { @if mail.mail_from.is_empty() { "the null sender" } @else { (hostile(&mail.mail_from)) } }
+            }
+            @if let Some(host) = &mail.results_from { dt { "Results of" } dd { (hostile(host)) } }
             dt { "DMARC" } dd { (result(&mail.dmarc)) " " (hostile_or_dash(mail.domain.as_deref())) }
             @if let Some(spf) = &mail.spf { dt { "SPF" } dd { (result(&spf.result)) " " (hostile(&spf.domain)) } }
             @for dkim in &mail.dkim {
                 dt { "DKIM" } dd { (result(&dkim.result)) " " (hostile(&dkim.domain)) " " span .muted { (hostile(&dkim.selector)) } }
             }
-            dt { "TLS" } dd { @match &mail.tls {
-                Some(tls) => { (hostile(&tls.version)) " " span .muted { (hostile(&tls.cipher)) } }
-                None => { "none" }
-            } }
-            dt { "Queue id" } dd .mono { (hostile(&mail.queue_id)) }
+            @if mail.peer.is_some() {
+                dt { "TLS" } dd { @match &mail.tls {
+                    Some(tls) => { (hostile(&tls.version)) " " span .muted { (hostile(&tls.cipher)) } }
+                    None => { "none" }
+                } }
+                dt { "Queue id" } dd .mono { (hostile(&mail.queue_id)) }
+            }
             @if let Some(reason) = &mail.unchecked { dt { "Not checked" } dd { (hostile(reason)) } }
         }
     }
@@ -444,7 +450,26 @@ pub(super) async fn original(
     visitor: Visitor,
     Path((id, number)): Path<(String, String)>,
 ) -> Result<Response, Failure> {
-    let path = below(&id, &format!("/dmarc/reports/{}/original", query_escaped(&number)))?;
+    download(
+        visitor,
+        &id,
+        &format!("/dmarc/reports/{}/original", query_escaped(&number)),
+    )
+    .await
+}
+
+/// `GET /view/{id}/reports/{number}/proof`
+pub(super) async fn proof(visitor: Visitor, Path((id, number)): Path<(String, String)>) -> Result<Response, Failure> {
+    download(
+        visitor,
+        &id,
+        &format!("/dmarc/reports/{}/proof", query_escaped(&number)),
+    )
+    .await
+}
+
+async fn download(visitor: Visitor, id: &str, path: &str) -> Result<Response, Failure> {
+    let path = below(id, path)?;
     let request = Request::get(path).body(Body::empty()).map_err(|_| Failure::missing())?;
     visitor.api.call(request).await
 }

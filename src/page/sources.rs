@@ -14,20 +14,50 @@ use super::query::{Asked, RANGE, query_escaped};
 use super::reports::record_cells;
 use super::tabs::{Found, Tab, below, done, find, found, has_none, page, range_form};
 use super::visitor::Visitor;
-use super::{decisions, export, senders};
+use super::{authentic, decisions, export, senders};
 use crate::api::{SourceBody, SourceDetail, SourceList};
 use crate::base::numbers::{counted, grouped, percent};
 
 const PER_PAGE: &str = "50";
 /// All that the list of addresses is asked with.
-const NAMES: [&str; 10] = [
-    "days", "from", "to", "result", "network", "service", "flow", "search", "sort", "order",
+const NAMES: [&str; 11] = [
+    "days",
+    "from",
+    "to",
+    "authenticated",
+    "result",
+    "network",
+    "service",
+    "flow",
+    "search",
+    "sort",
+    "order",
 ];
 /// Without the days.
-const CHOICES: [&str; 7] = ["result", "network", "service", "flow", "search", "sort", "order"];
+const CHOICES: [&str; 8] = [
+    "authenticated",
+    "result",
+    "network",
+    "service",
+    "flow",
+    "search",
+    "sort",
+    "order",
+];
 /// What links within the list keep.
-const LINKED: [&str; 11] = [
-    "group", "days", "from", "to", "result", "network", "service", "flow", "search", "sort", "order",
+const LINKED: [&str; 12] = [
+    "group",
+    "days",
+    "from",
+    "to",
+    "authenticated",
+    "result",
+    "network",
+    "service",
+    "flow",
+    "search",
+    "sort",
+    "order",
 ];
 /// Parameters with a field of their own, which shows what is wrong with them.
 const FIELDS: [&str; 6] = ["days", "from", "to", "result", "network", "search"];
@@ -80,6 +110,7 @@ fn filters(base: &str, asked: &Asked, wrong: Option<&Failure>) -> Markup {
                     option value=(word) selected[word == result] { (title) }
                 }
             }
+            (authentic::choice(asked))
             label .hidden for="network" { "Address or network" }
             input #network type="search" name="network" placeholder="192.0.2.0/24" value=[asked.get("network")] size="16"
                 aria-describedby=[described(wrong, "network")] aria-invalid=[described(wrong, "network").map(|_| "true")];

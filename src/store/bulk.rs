@@ -205,11 +205,11 @@ bulk! {
     DAILY_TOTALS_ADD = insert(
         "daily_totals",
         &[
-            int("domain_id"), int("day"), int("pass"), int("fail"), int("dkim_aligned"), int("spf_aligned"), int("none"),
-            int("quarantine"), int("reject"), int("reports"),
+            int("domain_id"), int("day"), int("vouched"), int("pass"), int("fail"), int("dkim_aligned"), int("spf_aligned"),
+            int("none"), int("quarantine"), int("reject"), int("reports"),
         ],
         Conflict::Set(
-            "domain_id, day",
+            "domain_id, day, vouched",
             add!("daily_totals": "pass", "fail", "dkim_aligned", "spf_aligned", "none", "quarantine", "reject", "reports"),
         ),
     );

@@ -13,7 +13,9 @@ use crate::report::aggregate::{
 use super::codec::{Reader, put_number};
 use super::records::{self, PackedRecord};
 use super::{StoredBytes, evidence, paths, rollup, stored_bytes};
-use crate::tally::{Handled, Identities, OwnSignature, Path, PathList, Reported, SourceTotals, SpfOutcome, Way};
+use crate::tally::{
+    Carrier, Handled, Identities, OwnSignature, Path, PathList, Reported, SourceTotals, SpfOutcome, Way,
+};
 
 const PAGE: &str = include_str!("../../docs/storage.md");
 
@@ -119,17 +121,17 @@ fn documented_sources() -> Vec<SourceTotals> {
     ]
 }
 
-/// Nothing that passed; signed and forwarded by example.net; signed, and SPF passed.
+/// Nothing that passed; signed and forwarded by example.net; signed, and SPF passed, in mail that vouches for its report.
 fn documented_paths() -> PathList {
     let own = OwnSignature::Passed {
         domain: "example.com",
         selector: "s1",
     };
     let mut paths = PathList::default();
-    for (own, spf) in [
-        (OwnSignature::Missing, SpfOutcome::ForeignFailed),
-        (own, SpfOutcome::Foreign("example.net")),
-        (own, SpfOutcome::Own),
+    for (own, spf, carrier) in [
+        (OwnSignature::Missing, SpfOutcome::ForeignFailed, Carrier::Other),
+        (own, SpfOutcome::Foreign("example.net"), Carrier::Other),
+        (own, SpfOutcome::Own, Carrier::Vouched),
     ] {
         let path = Path {
             header_from: "example.com",
@@ -139,6 +141,7 @@ fn documented_paths() -> PathList {
                 spf,
                 reported: Reported::Nothing,
             },
+            carrier,
         };
         let mut bytes = Vec::new();
         path.write(&mut bytes);

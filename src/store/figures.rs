@@ -7,9 +7,10 @@ use std::ops::Range;
 use hashbrown::HashMap;
 
 use crate::base::{Day, DayRange, DomainId, Network};
-use crate::tally::{ByAddress, ResultFilter, Totals};
+use crate::tally::{ByAddress, Carrier, Carriers, ResultFilter, Totals};
 
 use super::db::{Args, Conn, Row};
+use super::paths::Included;
 use super::seen::Seen;
 use super::sql::sql;
 use super::{DayTotals, Rows, Source, Stats, Store, StoreError, reports, rollup};
@@ -17,18 +18,21 @@ use super::{DayTotals, Rows, Source, Stats, Store, StoreError, reports, rollup};
 impl Store {
     /// The sums over a domain's mail in a range of days.
     pub async fn stats(&self, domain: DomainId, range: DayRange) -> Result<Stats, StoreError> {
-        Ok(self.stats_and_before(domain, range, range.first).await?.0)
+        let carriers = Carriers::All;
+        Ok(self.stats_and_before(domain, range, (range.first, carriers)).await?.0)
     }
 
-    /// As [`Self::stats`], and the messages of the days from `since` to the day before the range.
+    /// As [`Self::stats`], of the reports with these carriers, and their messages of the days from `since` to the day before the
+    /// range.
     pub async fn stats_and_before(
         &self,
         domain: DomainId,
         range: DayRange,
-        since: Day,
+        (since, carriers): (Day, Carriers),
     ) -> Result<(Stats, Totals), StoreError> {
         let mut conn = self.read().await?;
         let mut conn = Conn(&mut conn);
+        let included = Included::read(&mut conn, domain, carriers).await?;
         let args = Args::default()
             .int(domain.0)
             .int(since.min(range.first).0.into())
@@ -46,10 +50,18 @@ impl Store {
                 .collect(),
             reports: 0,
             sources: 0,
+            unvouched_messages: 0,
         };
         let mut before = Totals::default();
         for row in &rows {
             let (day, totals) = (row.day("day")?, reports::totals(row)?);
+            let carrier = row.checked("vouched", "is not 0 or 1", Carrier::from_code)?;
+            if carrier == Carrier::Other && day >= range.first {
+                stats.unvouched_messages = stats.unvouched_messages.saturating_add(totals.messages());
+            }
+            if !carriers.include(carrier) {
+                continue;
+            }
             if day < range.first {
                 before.add(&totals);
                 continue;
@@ -59,7 +71,7 @@ impl Store {
                 .checked_sub(range.first.0)
                 .and_then(|nth| usize::try_from(nth).ok());
             if let Some(day) = nth.and_then(|nth| stats.days.get_mut(nth)) {
-                day.totals = totals;
+                day.totals.add(&totals);
             }
             stats.totals.add(&totals);
             stats.reports = stats.reports.saturating_add(reports::sum(row, "reports")?);
@@ -67,7 +79,11 @@ impl Store {
         let mut addresses = ByAddress::default();
         each_packed(&mut conn, domain, range, |_, packed| {
             addresses.next_day(|(), ()| {});
-            rollup::addresses(packed, |address| *addresses.entry(address, || ()) = ())
+            let each = |address| *addresses.entry(address, || ()) = ();
+            match included.is_all() {
+                true => rollup::addresses(packed, each),
+                false => rollup::addresses_on(packed, |path| included.has(path), each),
+            }
         })
         .await?;
         stats.sources = addresses.count() as u64;
@@ -82,19 +98,21 @@ impl Store {
             .int(range.last.0.into());
         let mut conn = self.read().await?;
         let rows = Conn(&mut conn).all(sql!("daily_totals_range"), args).await?;
-        let day = |row: &Row| {
-            Ok(DayTotals {
-                day: row.day("day")?,
-                totals: reports::totals(row)?,
-            })
-        };
-        rows.iter().map(day).collect()
+        let mut days: Vec<DayTotals> = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let (day, totals) = (row.day("day")?, reports::totals(row)?);
+            match days.last_mut() {
+                Some(last) if last.day == day => last.totals.add(&totals),
+                _ => days.push(DayTotals { day, totals }),
+            }
+        }
+        Ok(days)
     }
 
     /// The addresses of a range of days, grouped by network. By messages, most first, then by network.
     pub async fn senders(&self, domain: DomainId, range: DayRange) -> Result<Vec<Sender>, StoreError> {
         let mut conn = self.read().await?;
-        let gathered = gather(&mut Conn(&mut conn), domain, range).await?;
+        let gathered = gather(&mut Conn(&mut conn), domain, range, Carriers::All).await?;
         drop(conn);
         let mut senders: HashMap<Option<Network>, Sender> = HashMap::new();
         for source in gathered {
@@ -121,6 +139,8 @@ impl Store {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SourceQuery {
     pub result: Option<ResultFilter>,
+    /// Only what reports with these carriers say.
+    pub carriers: Carriers,
     /// Only those within this network.
     pub network: Option<Network>,
     pub order: SourceOrder,
@@ -196,12 +216,21 @@ impl SourceQuery {
     }
 }
 
-/// Every address of a range.
-pub(super) async fn gather(conn: &mut Conn<'_>, domain: DomainId, range: DayRange) -> Result<Vec<Source>, StoreError> {
+/// Every address of a range, in reports with these carriers.
+pub(super) async fn gather(
+    conn: &mut Conn<'_>,
+    domain: DomainId,
+    range: DayRange,
+    carriers: Carriers,
+) -> Result<Vec<Source>, StoreError> {
+    let included = Included::read(conn, domain, carriers).await?;
     let mut seen = ByAddress::default();
     each_packed(conn, domain, range, |day, packed| {
         seen.next_day(Seen::add);
         rollup::decode_ways(packed, |entry| {
+            if !included.has(entry.way.path()) {
+                return;
+            }
             let one = seen.entry(entry.address, || Seen::new(day));
             one.on(day, entry.way, &entry.handled);
         })

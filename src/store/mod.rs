@@ -59,6 +59,7 @@ mod outbox;
 mod overview;
 mod packing;
 mod paths;
+mod proof;
 mod provenance;
 mod range_records;
 mod readers;
@@ -130,7 +131,10 @@ pub use mentioned::VouchedReport;
 pub use message::{MessageRoom, NewMessage, NewReport};
 pub use on_ways::SourcesByWay;
 pub use overview::{DomainFigures, Latest, StretchTotals, Stretches};
-pub use provenance::{NOT_CONFIGURED, POSTED, PeerTls, Provenance, SignatureCheck, SpfCheck, TOO_BUSY};
+pub use proof::Proof;
+pub use provenance::{
+    MailKey, NOT_CONFIGURED, OVER_BUDGET, POSTED, PeerTls, Provenance, SignatureCheck, SpfCheck, TOO_BUSY, TOO_OLD,
+};
 pub use range_records::{RangeReader, RangeRecord};
 pub use readers::{ACCOUNT_QUESTIONS_MAX, QUESTIONS_MAX, Reader};
 pub use refused::{REFUSED_DAYS, Refused, RefusedDay, RefusedMail};

@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use crate::base::{Day, DomainId};
 use crate::report::aggregate::Window;
-use crate::tally::{DayFigures, DaySources, PathList, SourceTotals, Totals, added_up};
+use crate::tally::{Carrier, DayFigures, DaySources, SourceTotals, Totals, added_up};
 
 use super::db::Conn;
 use super::facets::{self, FacetKey, FacetSums};
 use super::memory::Memory;
+use super::paths::{self, CarriedPaths};
 use super::rollup::{self, Change};
-use super::{StoreError, bulk, paths};
+use super::{StoreError, bulk};
 
 /// Days whose packed sources are in memory at a time, as they were and as they will be: one of a busy domain may take a
 /// megabyte, and a report may move as many as its window has.
@@ -21,18 +22,34 @@ const DAYS_AT_ONCE: usize = 64;
 /// By domain and day, in the order in which rows are written (and, where rows are locked, locked).
 #[derive(Debug, Default)]
 pub(super) struct Moves {
+    sums: BTreeMap<(DomainId, Day, Carrier), SumMove>,
     days: BTreeMap<(DomainId, Day), DayMove>,
     /// The paths of each report of a domain.
-    paths: BTreeMap<DomainId, Vec<Arc<PathList>>>,
+    paths: BTreeMap<DomainId, Vec<CarriedPaths>>,
     facets: BTreeMap<(DomainId, FacetKey), FacetSums>,
 }
 
+/// What a report adds to the sums of its domain.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ReportFigures<'r> {
+    pub window: Window,
+    pub org_name: Option<&'r str>,
+    pub carrier: Carrier,
+    pub days: &'r [DayFigures],
+}
+
+/// The sums of a day, over reports with one carrier.
 #[derive(Debug, Default)]
-struct DayMove {
+struct SumMove {
     added: Totals,
     taken: Totals,
     /// Reports whose window begins on the day.
     reports: i64,
+}
+
+/// The sources of a day.
+#[derive(Debug, Default)]
+struct DayMove {
     /// With the position of their paths among those of the domain.
     add: Vec<(usize, Arc<DaySources>)>,
     take: Vec<(usize, Arc<DaySources>)>,
@@ -40,47 +57,47 @@ struct DayMove {
 
 impl Moves {
     /// A report's figures come or go.
-    pub fn report(
-        &mut self,
-        domain: DomainId,
-        window: Window,
-        org_name: Option<&str>,
-        days: &[DayFigures],
-        change: Change,
-    ) {
+    pub fn report(&mut self, domain: DomainId, figures: &ReportFigures<'_>, change: Change) {
         let sign = if change == Change::Add { 1 } else { -1 };
+        let ReportFigures {
+            window,
+            org_name,
+            carrier,
+            days,
+        } = *figures;
         FacetSums::of_report(window, org_name, days, |key, sums| {
             self.facets.entry((domain, key)).or_default().add(sums, sign);
         });
-        let first = self.days.entry((domain, Day::from_unix(window.begin))).or_default();
-        first.reports += sign;
+        let first = (domain, Day::from_unix(window.begin), carrier);
+        self.sums.entry(first).or_default().reports += sign;
         // All days of a report have the same paths.
         let Some(any) = days.first() else { return };
         let paths = self.paths.entry(domain).or_default();
-        paths.push(Arc::clone(&any.sources.paths));
+        paths.push((Arc::clone(&any.sources.paths), carrier));
         let place = paths.len() - 1;
         for figures in days {
+            let sums = self.sums.entry((domain, figures.day, carrier)).or_default();
             let day = self.days.entry((domain, figures.day)).or_default();
             let (totals, sources) = match change {
-                Change::Add => (&mut day.added, &mut day.add),
-                Change::Subtract => (&mut day.taken, &mut day.take),
+                Change::Add => (&mut sums.added, &mut day.add),
+                Change::Subtract => (&mut sums.taken, &mut day.take),
             };
             totals.add(&figures.totals);
             sources.push((place, Arc::clone(&figures.sources)));
         }
     }
 
-    /// Sums of a day come.
-    pub fn day(&mut self, domain: DomainId, day: Day, totals: &Totals, reports: i64) {
-        let moved = self.days.entry((domain, day)).or_default();
+    /// Sums of a day come, over reports with one carrier.
+    pub fn day(&mut self, domain: DomainId, (day, carrier): (Day, Carrier), totals: &Totals, reports: i64) {
+        let moved = self.sums.entry((domain, day, carrier)).or_default();
         moved.added.add(totals);
         moved.reports += reports;
     }
 
-    /// Sources of a day come.
+    /// Sources of a day come. Their paths have the carriers.
     pub fn sources(&mut self, domain: DomainId, day: Day, sources: Arc<DaySources>) {
         let paths = self.paths.entry(domain).or_default();
-        paths.push(Arc::clone(&sources.paths));
+        paths.push((Arc::clone(&sources.paths), Carrier::Other));
         let moved = self.days.entry((domain, day)).or_default();
         moved.add.push((paths.len() - 1, sources));
     }
@@ -92,32 +109,36 @@ impl Moves {
 
     /// Writes all. Returns the days whose last part was written, with the addresses in it.
     pub async fn apply(
-        mut self,
+        self,
         conn: &mut Conn<'_>,
         memory: &mut Memory,
     ) -> Result<Vec<(DomainId, Day, usize)>, StoreError> {
-        let rows: Vec<_> = self.days.iter().map(|(key, day)| (*key, day)).collect();
-        conn.bulk(&bulk::DAILY_TOTALS_ADD, &rows, |args, ((domain, day), moved)| {
-            args.push_int(domain.0);
-            args.push_int(day.0.into());
-            let (added, taken) = (moved.added, moved.taken);
-            for (added, taken) in [
-                (added.pass, taken.pass),
-                (added.fail, taken.fail),
-                (added.dkim_aligned, taken.dkim_aligned),
-                (added.spf_aligned, taken.spf_aligned),
-                (added.none, taken.none),
-                (added.quarantine, taken.quarantine),
-                (added.reject, taken.reject),
-            ] {
-                // Both are at most Totals::SUM_MAX.
-                args.push_int(added.cast_signed() - taken.cast_signed());
-            }
-            args.push_int(moved.reports);
-        })
+        let rows: Vec<_> = self.sums.iter().collect();
+        conn.bulk(
+            &bulk::DAILY_TOTALS_ADD,
+            &rows,
+            |args, ((domain, day, carrier), moved)| {
+                args.push_int(domain.0);
+                args.push_int(day.0.into());
+                args.push_int(carrier.code());
+                let (added, taken) = (moved.added, moved.taken);
+                for (added, taken) in [
+                    (added.pass, taken.pass),
+                    (added.fail, taken.fail),
+                    (added.dkim_aligned, taken.dkim_aligned),
+                    (added.spf_aligned, taken.spf_aligned),
+                    (added.none, taken.none),
+                    (added.quarantine, taken.quarantine),
+                    (added.reject, taken.reject),
+                ] {
+                    // Both are at most Totals::SUM_MAX.
+                    args.push_int(added.cast_signed() - taken.cast_signed());
+                }
+                args.push_int(moved.reports);
+            },
+        )
         .await?;
         facets::write(conn, &self.facets).await?;
-        self.days.retain(|_, day| !day.add.is_empty() || !day.take.is_empty());
         let numbers = paths::numbers(conn, &mut memory.paths, &self.paths).await?;
         self.apply_sources(conn, &numbers).await
     }

@@ -16,11 +16,11 @@ use super::carried::{Carried, Place, erase, put, take};
 use super::db::{Args, Conn, Value};
 use super::facets::{FacetKey, FacetKind, FacetSums};
 use super::memory::Memory;
-use super::moves::Moves;
+use super::moves::{Moves, ReportFigures};
 use super::rollup::{self, Change};
 use super::sql::sql;
 use super::{Acceptance, StoreError, acceptance, belonging, bulk, failures, paths, reports, tls};
-use crate::tally::DaySources;
+use crate::tally::{Carrier, DaySources};
 
 /// Reports that are carried at a time, and records; a larger report goes by itself.
 const REPORTS_AT_ONCE: usize = 64;
@@ -339,7 +339,9 @@ impl Moving {
             false => kept.int("arrivals") + other.int("arrivals"),
         };
         kept.set_int("arrivals", arrivals);
-        if other.authenticated() == Authenticated::Pass {
+        // Sums without records stay with those of the carrier that they were counted for.
+        let is_fixed = kept.counted() && !kept.records_kept();
+        if other.authenticated() == Authenticated::Pass && !is_fixed {
             kept.set_int("authenticated", Authenticated::Pass.code());
         }
         kept
@@ -385,7 +387,13 @@ impl Moving {
     fn figures(&self, moves: &mut Moves, domain: DomainId, carried: &Carried, change: Change) {
         if carried.counted() && carried.records_kept() {
             let (_, days) = carried.figures();
-            moves.report(domain, carried.window(), carried.org_name(), &days, change);
+            let figures = ReportFigures {
+                window: carried.window(),
+                org_name: carried.org_name(),
+                carrier: Carrier::from_verdict(carried.authenticated()),
+                days: &days,
+            };
+            moves.report(domain, &figures, change);
         }
     }
 
@@ -396,12 +404,14 @@ impl Moving {
                 if let Some(row) = conn.first(sql!("original_by_no"), args).await? {
                     let (received_at, digest) = (row.int("received_at")?, row.blob("digest")?);
                     let (unpacked_len, bytes) = (row.opt_int("unpacked_len")?, row.blob("bytes")?);
+                    let keys = row.opt_text("mail_keys")?;
                     conn.bulk(&bulk::ORIGINAL_PUT, &[()], |args, ()| {
                         args.push_int(self.to.id.0);
                         args.push_int(no.0);
                         args.push_int(received_at);
                         args.push_blob(digest);
                         args.push_opt_int(unpacked_len);
+                        args.push_opt_text(keys.as_deref());
                         args.push_blob(bytes);
                     })
                     .await?;
@@ -417,7 +427,8 @@ impl Moving {
         let always = || Args::default().int(from.0).int(i32::MIN.into()).int(i32::MAX.into());
         for row in conn.all(sql!("daily_totals_range"), always()).await? {
             let day = Day(i32::try_from(row.int("day")?).map_err(|_| damaged("daily_totals", from))?);
-            moves.day(self.to.id, day, &reports::totals(&row)?, row.int("reports")?);
+            let carrier = row.checked("vouched", "is not 0 or 1", Carrier::from_code)?;
+            moves.day(self.to.id, (day, carrier), &reports::totals(&row)?, row.int("reports")?);
         }
         let paths = Arc::new(paths::read(conn, from).await?);
         let slots = rollup::slots(Day(i32::MIN), Day(i32::MAX));

@@ -3,10 +3,11 @@
 use std::net::IpAddr;
 
 use crate::base::{Day, DayRange, DomainId};
-use crate::tally::{ByAddress, PathList, SourceTotals, Way, WaySums};
+use crate::tally::{ByAddress, Carriers, PathList, SourceTotals, Way, WaySums};
 
 use super::db::Conn;
 use super::figures::{SourceQuery, each_packed, gather};
+use super::paths::Included;
 use super::seen::Seen;
 use super::trail::{Trail, Ways};
 use super::{Rows, Source, Sources, Store, StoreError, paths, rollup};
@@ -32,7 +33,7 @@ impl Store {
         rows: impl Into<Rows>,
     ) -> Result<Sources, StoreError> {
         let mut conn = self.read().await?;
-        let sources = gather(&mut Conn(&mut conn), domain, range).await?;
+        let sources = gather(&mut Conn(&mut conn), domain, range, query.carriers).await?;
         drop(conn);
         let fits = |source: &Source| query.matches(source);
         Ok(page(&sources, fits, query, rows.into()))
@@ -50,13 +51,14 @@ impl Store {
     ) -> Result<Option<(SourcesByWay, u64)>, StoreError> {
         let mut conn = self.read().await?;
         let mut conn = Conn(&mut conn);
-        let walked = walk(&mut conn, (domain, range), ways_since).await?;
+        let included = Included::read(&mut conn, domain, query.carriers).await?;
+        let walked = walk(&mut conn, (domain, range), ways_since, &included).await?;
         let fits = |source: &Source| query.matches(source) && fits(source);
         let Sources { sources, total } = page(&walked.sources, fits, query, rows);
         let addresses: Vec<_> = sources.iter().map(|source| source.address).collect();
         let ways = match walked.trail.ways(&addresses) {
             Some(ways) => ways,
-            None => ways_of(&mut conn, (domain, range), &sources).await?,
+            None => ways_of(&mut conn, (domain, range), &sources, &included).await?,
         };
         let paths = paths::read(&mut conn, domain).await?;
         let is_sum = |(source, ways): &(Source, Ways)| {
@@ -71,15 +73,17 @@ impl Store {
         Ok(found.map(|found| (found, total)))
     }
 
-    /// The addresses of a range of days in no order, each with its ways. `ways_since` as in [`Self::sources_on_ways`].
+    /// The addresses of a range of days in no order, each with its ways, in reports with these carriers. `ways_since` as in
+    /// [`Self::sources_on_ways`].
     pub async fn sources_by_way(
         &self,
         domain: DomainId,
         range: DayRange,
-        ways_since: Day,
+        (ways_since, carriers): (Day, Carriers),
     ) -> Result<SourcesByWay, StoreError> {
         let mut conn = self.read().await?;
         let mut conn = Conn(&mut conn);
+        let included = Included::read(&mut conn, domain, carriers).await?;
         let (mut seen, mut all_ways) = (ByAddress::default(), WaySums::default());
         each_packed(&mut conn, domain, since(ways_since, range), |day, packed| {
             if day < range.first {
@@ -88,10 +92,12 @@ impl Store {
             seen.next_day(SeenOnWays::add);
             let mut cursor = Cursor::default();
             rollup::decode_ways(packed, |entry| {
-                let one = seen.entry(entry.address, || SeenOnWays::new(day));
-                one.seen.on(day, entry.way, &entry.handled);
-                cursor.add(entry, &mut one.ways);
                 all_ways.add(entry.way, entry.handled.messages);
+                if included.has(entry.way.path()) {
+                    let one = seen.entry(entry.address, || SeenOnWays::new(day));
+                    one.seen.on(day, entry.way, &entry.handled);
+                    cursor.add(entry, &mut one.ways);
+                }
             })
         })
         .await?;
@@ -107,17 +113,22 @@ impl Store {
         })
     }
 
-    /// Calls `each` with the messages of every address and way of every day, by ascending day.
+    /// Calls `each` with the messages of every address and way of every day, by ascending day, in reports with these carriers.
     pub async fn each_way(
         &self,
         domain: DomainId,
         range: DayRange,
+        carriers: Carriers,
         mut each: impl FnMut(Day, Option<IpAddr>, Way, u64),
     ) -> Result<(), StoreError> {
         let mut conn = self.read().await?;
-        each_packed(&mut Conn(&mut conn), domain, range, |day, packed| {
+        let mut conn = Conn(&mut conn);
+        let included = Included::read(&mut conn, domain, carriers).await?;
+        each_packed(&mut conn, domain, range, |day, packed| {
             rollup::decode_ways(packed, |entry| {
-                each(day, entry.address, entry.way, entry.handled.messages)
+                if included.has(entry.way.path()) {
+                    each(day, entry.address, entry.way, entry.handled.messages);
+                }
             })
         })
         .await
@@ -156,6 +167,7 @@ async fn walk(
     conn: &mut Conn<'_>,
     (domain, range): (DomainId, DayRange),
     ways_since: Day,
+    included: &Included,
 ) -> Result<Walked, StoreError> {
     let (mut seen, mut all_ways, mut trail) = (ByAddress::default(), WaySums::default(), Trail::default());
     each_packed(conn, domain, since(ways_since, range), |day, packed| {
@@ -164,10 +176,12 @@ async fn walk(
         }
         seen.next_day(Seen::add);
         rollup::decode_ways(packed, |entry| {
-            let one = seen.entry(entry.address, || Seen::new(day));
-            one.on(day, entry.way, &entry.handled);
             all_ways.add(entry.way, entry.handled.messages);
-            trail.add(entry);
+            if included.has(entry.way.path()) {
+                let one = seen.entry(entry.address, || Seen::new(day));
+                one.on(day, entry.way, &entry.handled);
+                trail.add(entry);
+            }
         })
     })
     .await?;
@@ -194,6 +208,7 @@ async fn ways_of(
     conn: &mut Conn<'_>,
     (domain, range): (DomainId, DayRange),
     sources: &[Source],
+    included: &Included,
 ) -> Result<Vec<Ways>, StoreError> {
     let mut ways: Vec<Ways> = vec![Vec::new(); sources.len()];
     let first = sources.iter().map(|source| source.first_seen).min();
@@ -212,6 +227,9 @@ async fn ways_of(
         let mut left = wanted.iter().peekable();
         let mut cursor = Cursor::default();
         rollup::decode_ways(packed, |entry| {
+            if !included.has(entry.way.path()) {
+                return;
+            }
             while left.next_if(|(address, _)| *address < entry.address).is_some() {}
             if let Some((_, nth)) = left.peek().filter(|(address, _)| *address == entry.address) {
                 let ways: &mut Ways = &mut ways[*nth];

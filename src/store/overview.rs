@@ -100,6 +100,14 @@ impl Store {
         }
         for one in figures.values_mut() {
             one.days.sort_unstable_by_key(|day| day.day);
+            // Of its reports of either carrier.
+            one.days.dedup_by(|next, day| {
+                let is_same = next.day == day.day;
+                if is_same {
+                    day.totals.add(&next.totals);
+                }
+                is_same
+            });
         }
         Ok(figures)
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use crate::base::DomainId;
-use crate::tally::{PathBook, PathList};
+use crate::tally::{Carrier, Carriers, PathBook, PathList, carried, carrier_of};
 
 use super::codec::{Reader, put_number};
 use super::db::{Args, Conn};
@@ -37,6 +37,9 @@ impl Remembered {
     }
 }
 
+/// Paths of a report, and its carrier.
+pub(super) type CarriedPaths = (Arc<PathList>, Carrier);
+
 /// The numbers that the paths of lists have in their domain: by domain, by list, in the order of the list.
 pub(super) type Numbers = HashMap<DomainId, Vec<Vec<u32>>>;
 
@@ -44,7 +47,7 @@ pub(super) type Numbers = HashMap<DomainId, Vec<Vec<u32>>>;
 pub(super) async fn numbers(
     conn: &mut Conn<'_>,
     remembered: &mut Remembered,
-    wanted: &BTreeMap<DomainId, Vec<Arc<PathList>>>,
+    wanted: &BTreeMap<DomainId, Vec<CarriedPaths>>,
 ) -> Result<Numbers, StoreError> {
     if remembered.bytes > REMEMBERED_BYTES_MAX {
         remembered.forget();
@@ -52,7 +55,9 @@ pub(super) async fn numbers(
     let mut numbers = Numbers::with_capacity(wanted.len());
     let mut behind = Vec::new();
     for (domain, lists) in wanted {
-        let of_list = |book: &PathBook, list: &PathList| list.iter().map(|path| book.known(path)).collect();
+        let of_list = |book: &PathBook, (list, carrier): &CarriedPaths| {
+            list.iter().map(|path| book.known(&carried(path, *carrier))).collect()
+        };
         let book = remembered.books.get(domain);
         let known = book.and_then(|book| lists.iter().map(|list| of_list(book, list)).collect());
         match known {
@@ -68,7 +73,8 @@ pub(super) async fn numbers(
             .entry(domain)
             .or_insert_with(|| PathBook::bounded(PATHS_MAX));
         let (count, bytes) = (book.list().len(), book.list().bytes_held());
-        let of_list = |list: &Arc<PathList>| list.iter().map(|path| book.number(path)).collect();
+        let of_list =
+            |(list, carrier): &CarriedPaths| list.iter().map(|path| book.number(&carried(path, *carrier))).collect();
         numbers.insert(domain, wanted[&domain].iter().map(of_list).collect());
         remembered.bytes += book.list().bytes_held() - bytes;
         if book.list().len() > count {
@@ -147,6 +153,37 @@ pub(super) async fn read(conn: &mut Conn<'_>, domain: DomainId) -> Result<PathLi
         }
     }
     Ok(list)
+}
+
+/// The paths that sums are of.
+pub(super) struct Included {
+    /// Whether each path is, by number; `None`: all are.
+    paths: Option<Vec<bool>>,
+}
+
+impl Included {
+    /// The paths of a domain on which reports with these carriers are.
+    pub async fn read(conn: &mut Conn<'_>, domain: DomainId, carriers: Carriers) -> Result<Self, StoreError> {
+        let paths = match carriers {
+            Carriers::All => None,
+            Carriers::Vouched => {
+                let list = read(conn, domain).await?;
+                Some(list.iter().map(|path| carriers.include(carrier_of(path))).collect())
+            }
+        };
+        Ok(Self { paths })
+    }
+
+    /// Whether all paths are.
+    pub fn is_all(&self) -> bool {
+        self.paths.is_none()
+    }
+
+    /// Whether a path is. One that came after the paths were read is not: neither is its report.
+    pub fn has(&self, path: u32) -> bool {
+        let Some(paths) = &self.paths else { return true };
+        paths.get(path as usize).copied().unwrap_or(false)
+    }
 }
 
 /// Packs a block of paths.

@@ -4,14 +4,17 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{Authenticated, organizational_domain};
+use crate::base::{Authenticated, Millis, organizational_domain};
 use crate::report::aggregate::Reporter;
 
 /// Where a message came from and how far that can be trusted. Texts are the peer's own, capped when they are taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Provenance {
-    /// Who connected.
-    pub peer: IpAddr,
+    /// Who connected. `None`: no one did; the mail was read from a mailbox, a folder or a file, or was handed in.
+    ///
+    /// This is the first member of the stored form, where there is one: `report_vouched` asks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<IpAddr>,
     /// What it called itself (HELO, EHLO, LHLO).
     pub helo: String,
     /// MAIL FROM without the angle brackets; empty for the null sender.
@@ -39,6 +42,12 @@ pub struct Provenance {
     /// Why nothing was checked, if nothing was: a stable word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unchecked: Option<String>,
+    /// The host whose `Authentication-Results` these are (RFC 8601); `None`: they are our own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub results_from: Option<String>,
+    /// When the keys of signatures were read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checked_at: Option<Millis>,
 }
 
 /// What was between the peer and us.
@@ -66,12 +75,30 @@ pub struct SignatureCheck {
     pub selector: String,
     /// In the words of RFC 8601, 2.7.1.
     pub result: String,
+    /// The key record as found in the DNS, of a signature that passed for the author. It is stored with the mail, not with each
+    /// report.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+/// A key record of a mail, as found in the DNS.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MailKey {
+    /// Where it was found: `SELECTOR._domainkey.DOMAIN`.
+    pub name: String,
+    pub record: String,
+    /// When.
+    pub found_at: Millis,
 }
 
 /// Why nothing was checked: this installation does not check mail.
 pub const NOT_CONFIGURED: &str = "not_configured";
 /// Why nothing was checked: it was not mail, but was posted over HTTPS by anyone who knew the address (RFC 8460, 5.4).
 pub const POSTED: &str = "posted";
+/// Why nothing was checked: the mail is older than keys can be expected to stay in the DNS.
+pub const TOO_OLD: &str = "too_old";
+/// Why nothing was checked: this hour's budget for mail without an envelope is used up.
+pub const OVER_BUDGET: &str = "over_budget";
 /// Why nothing was checked: as many mails as may be were being checked, for as long as one may wait.
 pub const TOO_BUSY: &str = "too_busy";
 
@@ -79,7 +106,16 @@ impl Provenance {
     /// Of a report that this peer posted. Nothing vouches for it, and it counts: RFC 8460 has no way to authenticate a post.
     pub fn posted(peer: IpAddr) -> Self {
         Self {
-            peer: peer.to_canonical(),
+            peer: Some(peer.to_canonical()),
+            unchecked: Some(POSTED.to_owned()),
+            ..Self::fetched()
+        }
+    }
+
+    /// Of mail that no peer delivered, before anything has been checked.
+    pub fn fetched() -> Self {
+        Self {
+            peer: None,
             helo: String::new(),
             mail_from: String::new(),
             tls: None,
@@ -89,8 +125,29 @@ impl Provenance {
             domain: None,
             spf: None,
             dkim: Vec::new(),
-            unchecked: Some(POSTED.to_owned()),
+            unchecked: None,
+            results_from: None,
+            checked_at: None,
         }
+    }
+
+    /// Whether a peer delivered it, so that anyone may have sent it. What its owner reads or hands in needs no one to vouch for
+    /// it.
+    pub fn is_delivered(&self) -> bool {
+        self.peer.is_some()
+    }
+
+    /// The keys of its signatures that were found.
+    pub fn keys(&self) -> Vec<MailKey> {
+        let found_at = self.checked_at.unwrap_or_default();
+        let found = self.dkim.iter().filter_map(|check| {
+            Some(MailKey {
+                name: format!("{}._domainkey.{}", check.selector, check.domain),
+                record: check.key.clone()?,
+                found_at,
+            })
+        });
+        found.collect()
     }
 
     /// What it says about a report of this reporter.
@@ -151,8 +208,18 @@ impl Provenance {
         }
     }
 
-    /// The stored form.
+    /// The stored form, without keys.
     pub(super) fn to_json(&self) -> String {
+        if self.dkim.iter().all(|check| check.key.is_none()) {
+            return self.to_json_with_keys();
+        }
+        let mut without = self.clone();
+        without.dkim.iter_mut().for_each(|check| check.key = None);
+        without.to_json_with_keys()
+    }
+
+    /// The stored form of what may become a report later.
+    pub(super) fn to_json_with_keys(&self) -> String {
         serde_json::to_string(self).expect("texts, words and addresses always have a JSON form")
     }
 
@@ -190,7 +257,7 @@ mod tests {
 
     fn passed(domain: &str) -> Provenance {
         Provenance {
-            peer: IpAddr::from([192, 0, 2, 1]),
+            peer: Some(IpAddr::from([192, 0, 2, 1])),
             helo: "mail.example".to_owned(),
             mail_from: String::new(),
             tls: Some(PeerTls {
@@ -206,9 +273,22 @@ mod tests {
                 domain: domain.to_owned(),
                 selector: "s\u{1}".to_owned(),
                 result: "pass".to_owned(),
+                key: None,
             }],
             unchecked: None,
+            results_from: None,
+            checked_at: None,
         }
+    }
+
+    #[test]
+    fn a_stored_form_begins_with_the_peer_and_has_no_keys() {
+        let mut mail = passed("example.com");
+        mail.dkim[0].key = Some("v=DKIM1; p=key".to_owned());
+        assert!(mail.to_json().starts_with("{\"peer\":") && !mail.to_json().contains("p=key"));
+        assert!(mail.to_json_with_keys().contains("p=key"));
+        assert_eq!(mail.keys()[0].name, "s\u{1}._domainkey.example.com");
+        assert!(!Provenance::fetched().to_json().contains("peer"));
     }
 
     #[test]

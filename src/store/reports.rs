@@ -2,14 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{Day, DayRange, DomainId, ReportNo};
+use crate::base::{Authenticated, Day, DayRange, DomainId, ReportNo};
 use crate::report::aggregate::{
     AlignmentMode, DiscoveryMethod, Evidence, IdentityKey, Policy, PolicyPublished, Report, Warnings, Window,
 };
-use crate::tally::{DayFigures, Figures, ResultFilter, Totals};
+use crate::tally::{Carrier, DayFigures, Figures, ResultFilter, Totals};
 
 use super::cut::{COUNT_END, COUNTED_ROWS_MAX};
 use super::db::{Args, Conn, Row};
+use super::moves::ReportFigures;
 use super::records::{Known, PackedRecord};
 use super::sql::sql;
 use super::{
@@ -52,7 +53,9 @@ impl Store {
             true => conn.all(sql!("report_list"), args).await?,
             false => Vec::new(),
         };
-        let is_filtered = filter.org.as_ref().is_some_and(|org| !org.is_empty()) || filter.result.is_some();
+        let is_filtered = filter.org.as_ref().is_some_and(|org| !org.is_empty())
+            || filter.result.is_some()
+            || filter.authenticated.is_some();
         // A page that is not full ends the list, so its total needs no count. An empty page may be beyond the end.
         let is_full = rows.len() as u64 >= count.cast_unsigned();
         let ends_list = cut.place().is_none() && !is_full && (before == 0 || !rows.is_empty());
@@ -100,7 +103,8 @@ impl Store {
         let args = Args::default().int(domain.0).blob(&identity.0).int(no.0);
         let conflicts = conn.all(sql!("report_conflicts"), args).await?;
         let args = Args::default().int(domain.0).int(no.0);
-        let original_kept = conn.first(sql!("report_original_kept"), args).await?.is_some();
+        let original = conn.first(sql!("report_original_kept"), args).await?;
+        let is_provable = original.as_ref().map_or(Ok(false), |row| row.flag("with_keys"))?;
         let provenance = row.opt_text("provenance")?.map(|json| Provenance::from_json(&json));
         if let Some(None) = provenance {
             return Err(damaged("provenance is not readable"));
@@ -119,7 +123,8 @@ impl Store {
                 .map(|row| row.int("report_no").map(ReportNo))
                 .collect::<Result<_, _>>()?,
             provenance: provenance.flatten(),
-            original_kept,
+            original_kept: original.is_some(),
+            is_provable,
             history: acceptance::history(no, row.opt_text("history")?)?,
         }))
     }
@@ -227,10 +232,11 @@ async fn count_filtered(
     filter: &ReportFilter,
     begun: u64,
 ) -> Result<u64, StoreError> {
-    let row = match (begun > COUNTED_ROWS_MAX, filter.result) {
+    let is_by_org = filter.result.is_none() && filter.authenticated.is_none();
+    let row = match (begun > COUNTED_ROWS_MAX, is_by_org) {
         (true, _) => conn.first(sql!("report_count_up_to"), filtered(domain, filter).int(COUNT_END)),
-        (false, Some(_)) => conn.first(sql!("report_count"), filtered(domain, filter)),
-        (false, None) => conn.first(
+        (false, false) => conn.first(sql!("report_count"), filtered(domain, filter)),
+        (false, true) => conn.first(
             sql!("report_count_by_org"),
             of_org_before(domain, filter, end_of(filter)),
         ),
@@ -240,7 +246,8 @@ async fn count_filtered(
 }
 
 fn filtered_before(domain: DomainId, filter: &ReportFilter, end: i64) -> Args {
-    of_org_before(domain, filter, end).int(filter.result.map_or(-1, ResultFilter::code))
+    let args = of_org_before(domain, filter, end).int(filter.result.map_or(-1, ResultFilter::code));
+    args.int(filter.authenticated.map_or(-1, Authenticated::code))
 }
 
 fn of_org_before(domain: DomainId, filter: &ReportFilter, end: i64) -> Args {
@@ -254,12 +261,26 @@ fn of_org_before(domain: DomainId, filter: &ReportFilter, end: i64) -> Args {
 /// Records read at a time when a whole report is walked.
 const RECORDS_AT_ONCE: usize = 8 * records::ROW_RECORDS;
 
-/// A report's figures from its records: its reporter's name, its window, its totals, and what it adds to each day.
+/// A report's figures from its records: its reporter's name, its window, its carrier, its totals, and what it adds to each day.
 pub(super) struct Recount {
     pub org_name: Option<String>,
     pub window: Window,
+    pub carrier: Carrier,
+    pub counted: bool,
     pub totals: Totals,
     pub days: Vec<DayFigures>,
+}
+
+impl Recount {
+    /// What it adds to the sums of its domain.
+    pub fn figures(&self) -> ReportFigures<'_> {
+        ReportFigures {
+            window: self.window,
+            org_name: self.org_name.as_deref(),
+            carrier: self.carrier,
+            days: &self.days,
+        }
+    }
 }
 
 /// Adds up a report from its records.
@@ -276,6 +297,8 @@ pub(super) async fn recount(conn: &mut Conn<'_>, domain: DomainId, no: ReportNo)
     Ok(Recount {
         org_name: summary.org_name,
         window: summary.window,
+        carrier: Carrier::from_verdict(summary.authenticated),
+        counted: summary.counted,
         totals: summed.totals,
         days: summed.days,
     })
@@ -317,11 +340,7 @@ pub(super) fn summary(row: &Row) -> Result<ReportSummary, StoreError> {
         totals: totals(row)?,
         records: row.count("records")?,
         received_at: row.int("received_at")?,
-        authenticated: row.checked(
-            "authenticated",
-            "is not a verdict",
-            crate::base::Authenticated::from_code,
-        )?,
+        authenticated: row.checked("authenticated", "is not a verdict", Authenticated::from_code)?,
         arrivals: row.count("arrivals")?,
         warnings: row.count("warnings")?,
         partial: row.flag("partial")?,

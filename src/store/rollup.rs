@@ -131,10 +131,7 @@ fn read(bytes: &[u8], each: &mut impl FnMut(&SourceTotals)) -> Option<()> {
             family => address(&mut reader, family)?,
         };
         before = Some(address);
-        let mut path = u32::from(head >> Head::PATH_SHIFT);
-        if path == u32::from(Head::LONG_PATH) {
-            path = u32::try_from(reader.count()?).ok()?.checked_add(path)?;
-        }
+        let path = path(&mut reader, head)?;
         let messages = reader.count()?;
         let mut handled = Handled {
             messages,
@@ -174,6 +171,15 @@ fn address(reader: &mut Reader<'_>, family: u8) -> Option<Option<IpAddr>> {
     })
 }
 
+/// The number of the path of an entry.
+fn path(reader: &mut Reader<'_>, head: u8) -> Option<u32> {
+    let path = u32::from(head >> Head::PATH_SHIFT);
+    match path == u32::from(Head::LONG_PATH) {
+        true => u32::try_from(reader.count()?).ok()?.checked_add(path),
+        false => Some(path),
+    }
+}
+
 /// As [`decode_ways`], calling `each` once per address with the totals of all its ways.
 #[must_use]
 pub(super) fn decode(bytes: &[u8], mut each: impl FnMut(Option<IpAddr>, &Totals)) -> bool {
@@ -208,6 +214,37 @@ pub(super) fn addresses(bytes: &[u8], mut each: impl FnMut(Option<IpAddr>)) -> b
             let is_mixed = Head::disposition(head) == Head::MIXED;
             let is_long = head >> Head::PATH_SHIFT == Head::LONG_PATH;
             reader.skip_numbers(1 + u32::from(is_long) + 3 * u32::from(is_mixed))?;
+        }
+        Some(())
+    };
+    read().is_some()
+}
+
+/// As [`addresses`], those with messages on a path that is wanted, by its number.
+#[must_use]
+pub(super) fn addresses_on(
+    bytes: &[u8],
+    is_wanted: impl Fn(u32) -> bool,
+    mut each: impl FnMut(Option<IpAddr>),
+) -> bool {
+    let mut read = || {
+        let mut reader = open(bytes)?;
+        let mut of = None;
+        // Whether the address was given already.
+        let mut is_given = false;
+        while !reader.is_empty() {
+            let head = reader.byte()?;
+            if head & Head::ADDRESS != Head::SAME_ADDRESS {
+                of = Some(address(&mut reader, head & Head::ADDRESS)?);
+                is_given = false;
+            }
+            let path = path(&mut reader, head)?;
+            let is_mixed = Head::disposition(head) == Head::MIXED;
+            reader.skip_numbers(1 + 3 * u32::from(is_mixed))?;
+            if !is_given && is_wanted(path) {
+                each(of?);
+                is_given = true;
+            }
         }
         Some(())
     };

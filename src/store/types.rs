@@ -117,6 +117,8 @@ pub struct ReportFilter {
     /// Exact `org_name`, in any letter case.
     pub org: Option<String>,
     pub result: Option<ResultFilter>,
+    /// What the mail that carried it says.
+    pub authenticated: Option<Authenticated>,
     pub standing: ReportStanding,
 }
 
@@ -162,6 +164,8 @@ pub struct ReportDetail {
     pub provenance: Option<Provenance>,
     /// Whether the original is still stored.
     pub original_kept: bool,
+    /// Whether it is kept with the keys of its signatures.
+    pub is_provable: bool,
     /// Decisions of the owner about it, oldest first.
     pub history: Vec<HistoryEntry>,
 }
@@ -218,6 +222,8 @@ pub struct Stats {
     pub reports: u64,
     /// Distinct source addresses in the range.
     pub sources: u64,
+    /// Messages of the range in reports whose mail does not vouch for them, whichever reports the sums are of.
+    pub unvouched_messages: u64,
 }
 
 /// One sending address in a range of days.

@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 
 use crate::base::{Day, DomainId};
 use crate::report::aggregate::Window;
-use crate::tally::{Path, PathBook, Spread, Totals, Way};
+use crate::tally::{Carrier, Path, PathBook, Spread, Totals, Way, carried};
 
 use super::database::Readers;
 use super::db::{Args, Conn, Row};
@@ -42,8 +42,8 @@ pub struct Verified {
 
 /// A domain's figures, counted from the records.
 struct Counted {
-    days: BTreeMap<Day, Totals>,
-    reports: BTreeMap<Day, u64>,
+    days: BTreeMap<(Day, Carrier), Totals>,
+    reports: BTreeMap<(Day, Carrier), u64>,
     /// By day, address, and the way on a path of `paths`.
     sources: HashMap<(Day, Option<IpAddr>, Way), Totals>,
     paths: PathBook,
@@ -216,7 +216,8 @@ impl Recounting<'_> {
         verified.records += report.records;
         if report.counted {
             verified.messages = verified.messages.saturating_add(totals.messages());
-            *counted.reports.entry(Day::from_unix(recount.window.begin)).or_default() += 1;
+            let begin = (Day::from_unix(recount.window.begin), recount.carrier);
+            *counted.reports.entry(begin).or_default() += 1;
             counted.add(&recount);
         }
         Ok(())
@@ -247,7 +248,7 @@ impl Recounting<'_> {
         } = self;
         let mut found = |what| verified.found(name, what);
         for row in conn.all(sql!("daily_totals_range"), always(domain)).await? {
-            let (day, totals, reports) = match day_totals(&row) {
+            let (key, totals, reports) = match day_totals(&row) {
                 Ok(read) => read,
                 Err(error) => {
                     counted.forget_day_of(&row);
@@ -255,24 +256,27 @@ impl Recounting<'_> {
                     continue;
                 }
             };
-            if counted.unknown.contains(&day) {
-                counted.days.remove(&day);
+            if counted.unknown.contains(&key.0) {
+                counted.days.remove(&key);
                 continue;
             }
-            let expected = counted.days.remove(&day).unwrap_or_default();
+            let day = named(key);
+            let expected = counted.days.remove(&key).unwrap_or_default();
             if totals != expected {
                 found(format!("{day}: the records say {expected}, daily_totals says {totals}"));
             }
-            let begun = counted.reports.remove(&day).unwrap_or_default();
+            let begun = counted.reports.remove(&key).unwrap_or_default();
             if reports != begun {
                 found(format!("{day}: {begun} reports begin, daily_totals says {reports}"));
             }
         }
-        for (day, totals) in &counted.days {
+        for (key, totals) in &counted.days {
+            let day = named(*key);
             found(format!("{day}: the records say {totals}, daily_totals has no such day"));
         }
-        for (day, begun) in &counted.reports {
-            if !counted.unknown.contains(day) && !counted.days.contains_key(day) {
+        for (key, begun) in &counted.reports {
+            if !counted.unknown.contains(&key.0) && !counted.days.contains_key(key) {
+                let day = named(*key);
                 found(format!("{day}: {begun} reports begin, daily_totals has no such day"));
             }
         }
@@ -310,8 +314,8 @@ impl Counted {
     /// What is said of a damaged day is said once.
     fn forget_day_of(&mut self, row: &Row) {
         if let Ok(day) = row.day("day") {
-            self.days.remove(&day);
-            self.reports.remove(&day);
+            self.days.retain(|(of, _), _| *of != day);
+            self.reports.retain(|(of, _), _| *of != day);
         }
     }
 
@@ -326,9 +330,11 @@ impl Counted {
             },
         );
         for figures in &recount.days {
-            self.days.entry(figures.day).or_default().add(&figures.totals);
+            let sums = self.days.entry((figures.day, recount.carrier)).or_default();
+            sums.add(&figures.totals);
             let sources = &figures.sources;
-            let numbers: Vec<_> = sources.paths.iter().map(|path| self.paths.number(path)).collect();
+            let number = |path| self.paths.number(&carried(path, recount.carrier));
+            let numbers: Vec<_> = sources.paths.iter().map(number).collect();
             for entry in &sources.entries {
                 let way = entry.way.on(numbers[entry.way.path() as usize]);
                 let totals = entry.handled.totals(way);
@@ -453,6 +459,15 @@ fn facet(row: &Row) -> Result<(FacetKey, FacetSums), StoreError> {
     Ok((key, sums))
 }
 
-fn day_totals(row: &Row) -> Result<(Day, Totals, u64), StoreError> {
-    Ok((row.day("day")?, reports::totals(row)?, row.count("reports")?))
+fn day_totals(row: &Row) -> Result<((Day, Carrier), Totals, u64), StoreError> {
+    let carrier = row.checked("vouched", "is not 0 or 1", Carrier::from_code)?;
+    Ok(((row.day("day")?, carrier), reports::totals(row)?, row.count("reports")?))
+}
+
+/// A day, and of which of its reports the sums are.
+fn named((day, carrier): (Day, Carrier)) -> String {
+    match carrier {
+        Carrier::Other => day.to_string(),
+        Carrier::Vouched => format!("{day}, reports that their mail vouches for"),
+    }
 }

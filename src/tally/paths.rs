@@ -4,11 +4,16 @@
 //! A text is a byte with the length and the bytes; a name of length 0 in the own signature is the From domain. In this
 //! order: the From domain; domain and selector of the own signature, if it passed; the foreign signatures; the foreign
 //! MAIL FROM domain, if it passed; two bytes of flags ([`Flags`]). docs/storage.md has examples.
+//!
+//! A path also has the carrier of its report, so that messages of both carriers have numbers of their own. Where all reports of a
+//! domain have one carrier, it has no more paths than without.
 
+use std::borrow::Cow;
 use std::hash::BuildHasher as _;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
+use super::carrier::Carrier;
 use super::identities::{FOREIGN_MAX, Identities, OwnSignature, Reported, SpfOutcome};
 use crate::base::is_hostname;
 use crate::report::aggregate::Evidence;
@@ -19,26 +24,32 @@ pub struct Path<'n> {
     /// The domain in the From header; empty if the report has none that can be a domain.
     pub header_from: &'n str,
     pub identities: Identities<'n>,
+    /// The mail that carried the report.
+    pub carrier: Carrier,
 }
 
 /// The first byte of the flags, from bit 0 on: own signature (two bits: missing, broken, passed), SPF (two bits: foreign and
 /// failed, own and failed, own and passed, foreign and passed). The second: foreign signatures (three bits), what the
-/// reporter said (three bits).
+/// reporter said (three bits), the carrier (one bit).
 struct Flags;
 
 impl Flags {
     const SPF_SHIFT: u8 = 2;
     const REPORTED_SHIFT: u8 = 3;
+    const REPORTED: u8 = 7;
+    const VOUCHED: u8 = 1 << 6;
     const BYTES: usize = 2;
 }
 
 impl<'n> Path<'n> {
-    /// The path of a record with this evidence. `organization` is that of the domain that the report is about.
+    /// The path of a record with this evidence, whatever carried it. `organization` is that of the domain that the report is
+    /// about.
     pub fn new(evidence: &'n Evidence, organization: &str) -> Self {
         let header_from = evidence.header_from.as_deref().filter(|name| is_hostname(name));
         Self {
             header_from: header_from.unwrap_or_default(),
             identities: Identities::from_evidence(evidence, organization),
+            carrier: Carrier::Other,
         }
     }
 
@@ -62,6 +73,7 @@ impl<'n> Path<'n> {
                 },
                 reported: identities.reported,
             },
+            carrier: self.carrier,
         }
     }
 
@@ -93,7 +105,11 @@ impl<'n> Path<'n> {
             }
         };
         bytes.push(own | spf << Flags::SPF_SHIFT);
-        bytes.push(foreign | identities.reported.code() << Flags::REPORTED_SHIFT);
+        let vouched = match self.carrier {
+            Carrier::Other => 0,
+            Carrier::Vouched => Flags::VOUCHED,
+        };
+        bytes.push(foreign | identities.reported.code() << Flags::REPORTED_SHIFT | vouched);
     }
 
     /// Reads the stored form. `None` for other bytes.
@@ -127,13 +143,35 @@ impl<'n> Path<'n> {
             own,
             foreign,
             spf,
-            reported: Reported::from_code(second >> Flags::REPORTED_SHIFT)?,
+            reported: Reported::from_code(second >> Flags::REPORTED_SHIFT & Flags::REPORTED)?,
         };
-        rest.is_empty().then_some(Self {
+        let is_known = second < Flags::VOUCHED << 1;
+        (rest.is_empty() && is_known).then_some(Self {
             header_from,
             identities,
+            carrier: carrier_of(bytes),
         })
     }
+}
+
+/// The carrier of a stored path.
+pub fn carrier_of(path: &[u8]) -> Carrier {
+    match path.last() {
+        Some(last) if last & Flags::VOUCHED != 0 => Carrier::Vouched,
+        _ => Carrier::Other,
+    }
+}
+
+/// A stored path as it is for reports with this carrier. One that has a carrier keeps it.
+pub fn carried(path: &[u8], carrier: Carrier) -> Cow<'_, [u8]> {
+    if carrier == Carrier::Other {
+        return Cow::Borrowed(path);
+    }
+    let mut path = path.to_vec();
+    if let Some(last) = path.last_mut() {
+        *last |= Flags::VOUCHED;
+    }
+    Cow::Owned(path)
 }
 
 /// No name is longer than 253 bytes; a selector is cut to them.
@@ -174,6 +212,9 @@ impl std::fmt::Display for Path<'_> {
         }
         if *reported != Reported::Nothing {
             write!(f, ", reported as {}", reported.word())?;
+        }
+        if self.carrier == Carrier::Vouched {
+            write!(f, ", in mail that vouches for its report")?;
         }
         Ok(())
     }
@@ -359,10 +400,16 @@ mod tests {
         fn a_path_comes_back_as_it_was(
             evidence in any_evidence(),
             domain in name(),
+            carrier in proptest::sample::select(&Carrier::ALL[..]),
         ) {
             let path = Path::new(&evidence, organizational_domain(&domain));
+            let path = Path { carrier, ..path };
             let bytes = stored(&path);
             prop_assert_eq!(Path::read(&bytes), Some(path));
+            prop_assert_eq!(carrier_of(&bytes), carrier);
+            let bare = stored(&Path { carrier: Carrier::Other, ..path });
+            prop_assert_eq!(&*carried(&bare, carrier), &bytes);
+            prop_assert_eq!(&*carried(&bytes, Carrier::Other), &bytes);
             prop_assert!(bytes.len() <= 6 * 254 + 2 * 254 + Flags::BYTES, "{}", bytes.len());
             let nameless = stored(&path.without_names());
             prop_assert!(nameless.len() <= 5);

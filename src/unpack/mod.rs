@@ -81,6 +81,11 @@ pub fn unpack(
     )
 }
 
+/// Whether a message says anywhere, as far as it is not packed, that there is a report in it. Linear.
+pub fn says_report(message: &[u8]) -> bool {
+    claim::is_stated_anywhere(message)
+}
+
 /// Shows every text of a message that may be a report to `visit`, in the order of the message.
 ///
 /// A text is shown if it has a `feedback` element in its first 64 KiB, or is XML and its name or type is of a kind that

@@ -8,16 +8,16 @@ use super::super::{Flow, FlowCounts, Tables};
 use super::{Namer, Senders};
 use crate::base::DayRange;
 use crate::store::{Domain, Store, StoreError};
-use crate::tally::Way;
+use crate::tally::{Carriers, Way};
 
-/// Messages by flow for each day of a range, ascending, including days without messages.
+/// Messages by flow for each day of a range, in reports with these carriers, ascending, including days without messages.
 ///
 /// Signatures have the homes that they have for the whole range, so that the days sum to the flows of [`Senders::gather`].
 /// Reports that are stored meanwhile may be in one sum and not in another.
 pub async fn flows_by_day(
     store: &Store,
     domain: &Domain,
-    range: DayRange,
+    (range, carriers): (DayRange, Carriers),
     tables: &Tables,
 ) -> Result<Vec<FlowCounts>, StoreError> {
     let senders = Senders::read(store, domain, range, tables).await?;
@@ -26,7 +26,7 @@ pub async fn flows_by_day(
     let mut known: HashMap<(Option<IpAddr>, Way), Flow> = HashMap::new();
     let mut days: Vec<FlowCounts> = range.iter().map(|_| FlowCounts::default()).collect();
     store
-        .each_way(domain.id, range, |day, address, way, messages| {
+        .each_way(domain.id, range, carriers, |day, address, way, messages| {
             let flow = known
                 .entry((address, way))
                 .or_insert_with(|| namer.meaning(&senders.knowledge.peer(address), way).flow);

@@ -9,7 +9,7 @@ use super::super::{Flow, Tables};
 use super::{Namer, Senders};
 use crate::base::{Day, DayRange};
 use crate::store::{Domain, Store, StoreError, Whose};
-use crate::tally::Way;
+use crate::tally::{Carriers, Way};
 
 /// A service, and its own messages by day: neither those that were or may have been forwarded nor those of a sender that is not
 /// the owner's.
@@ -46,7 +46,7 @@ pub async fn services_by_day(
     let mut places: HashMap<Arc<str>, usize> = HashMap::new();
     let mut known: HashMap<(Option<IpAddr>, Way), Known> = HashMap::new();
     store
-        .each_way(domain.id, range, |day, address, way, messages| {
+        .each_way(domain.id, range, Carriers::All, |day, address, way, messages| {
             let meant = known.entry((address, way)).or_insert_with(|| {
                 let meaning = namer.meaning(&senders.knowledge.peer(address), way);
                 let is_own = !matches!(meaning.flow, Flow::List | Flow::Forwarded | Flow::Open | Flow::NotOurs);

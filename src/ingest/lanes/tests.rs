@@ -10,7 +10,7 @@ use super::*;
 use crate::base::AccountId;
 use crate::ingest::arrived::{How, RawMessage};
 use crate::ingest::read::reader;
-use crate::store::{Belonging, FreshDomain, MessageRoom, Outcome, PeerTls, Provenance};
+use crate::store::{Belonging, FreshDomain, MessageRoom, Outcome, Provenance};
 use crate::unpack::Context;
 
 /// Where the reading of messages stops until it is let through.
@@ -479,16 +479,7 @@ fn processor_time_that_was_spent_before_counts() {
 
 fn provenance() -> Provenance {
     Provenance {
-        peer: [192, 0, 2, 1].into(),
-        helo: String::new(),
-        mail_from: String::new(),
-        tls: None::<PeerTls>,
-        relayed: false,
-        queue_id: String::new(),
-        dmarc: crate::base::Authenticated::Unknown,
-        domain: None,
-        spf: None,
-        dkim: Vec::new(),
-        unchecked: None,
+        peer: Some([192, 0, 2, 1].into()),
+        ..Provenance::fetched()
     }
 }

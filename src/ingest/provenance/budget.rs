@@ -9,6 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::fetched::Spending;
 use mail_auth::{DnsError, Error, MX, Parameters, RecordSet, ResolverCache, Txt};
 // The library hands in until when an answer holds; it is not asked what time it is.
 use std::time::Instant;
@@ -17,6 +18,8 @@ use std::time::Instant;
 pub(super) struct Budget {
     wanted: AtomicU64,
     questions_max: u64,
+    /// What all mail without an envelope shares.
+    shared: Option<Arc<Spending>>,
 }
 
 /// What the library is called with: some input, and this budget in place of each of its caches.
@@ -27,6 +30,15 @@ impl Budget {
         Self {
             wanted: AtomicU64::new(0),
             questions_max,
+            shared: None,
+        }
+    }
+
+    /// As [`Self::new`], also within what is shared.
+    pub fn shared(questions_max: u64, shared: Option<Arc<Spending>>) -> Self {
+        Self {
+            shared,
+            ..Self::new(questions_max)
         }
     }
 
@@ -53,21 +65,23 @@ impl Budget {
     }
 
     /// Takes one question; `None` if it may be asked, else what to say in place of an answer.
-    fn take<A>(&self, instead: impl FnOnce() -> A) -> Option<A> {
+    fn take<A>(&self, name: &(impl Hash + ?Sized), instead: impl FnOnce() -> A) -> Option<A> {
         let before = self.wanted.fetch_add(1, Ordering::Relaxed);
-        (before >= self.questions_max).then(instead)
+        let is_within = before < self.questions_max;
+        let is_admitted = || self.shared.as_ref().is_none_or(|shared| shared.admit(name));
+        (!is_within || !is_admitted()).then(instead)
     }
 }
 
 macro_rules! counts {
     ($($key:ty => $value:ty, $instead:expr;)+) => { $(
         impl ResolverCache<$key, $value> for Budget {
-            fn get<Q>(&self, _: &Q) -> Option<$value>
+            fn get<Q>(&self, name: &Q) -> Option<$value>
             where
                 $key: Borrow<Q>,
                 Q: Hash + Eq + ?Sized,
             {
-                self.take(|| $instead)
+                self.take(name, || $instead)
             }
 
             fn remove<Q>(&self, _: &Q) -> Option<$value>

@@ -96,6 +96,7 @@ pub(in super::super) const ORIGINAL: &[Column] = &[
     int("received_at"),
     blob("digest"),
     int("unpacked_len"),
+    text("mail_keys"),
     blob("bytes"),
 ];
 /// The key of a report of any kind.

@@ -5,7 +5,8 @@ use super::super::moves::Moves;
 use super::super::rollup::Change;
 use super::super::sql::sql;
 use super::super::{NewMessage, Provenance, StoreError, reports};
-use super::decide::Decisions;
+use super::decide::{Arrival, Decisions};
+use crate::tally::Carrier;
 
 impl Decisions {
     /// Writes what changes about reports that are in the database already. Before the new ones are: one may have the
@@ -17,6 +18,9 @@ impl Decisions {
         moves: &mut Moves,
     ) -> Result<(), StoreError> {
         for arrival in self.arrivals.drain(..) {
+            if arrival.is_vouched_now {
+                vouch(conn, &arrival, moves).await?;
+            }
             let provenance = arrival.carrier.and_then(|carrier| batch[carrier].provenance.as_ref());
             let args = Args::default()
                 .int(arrival.domain.0)
@@ -38,8 +42,7 @@ impl Decisions {
                 .int(i64::from(change == Change::Add));
             conn.run(sql!("report_set_counted"), args).await?;
             let recount = reports::recount(conn, domain, no).await?;
-            let org_name = recount.org_name.as_deref();
-            moves.report(domain, recount.window, org_name, &recount.days, change);
+            moves.report(domain, &recount.figures(), change);
         }
         for (account, identity, row) in self.removed.drain(..) {
             let args = || Args::default().int(row.domain.0).int(row.no.0);
@@ -54,4 +57,15 @@ impl Decisions {
         }
         Ok(())
     }
+}
+
+/// Moves the sums of a report to those of reports whose mail vouches for them, if it counts.
+async fn vouch(conn: &mut Conn<'_>, arrival: &Arrival, moves: &mut Moves) -> Result<(), StoreError> {
+    let mut recount = reports::recount(conn, arrival.domain, arrival.no).await?;
+    if recount.counted {
+        moves.report(arrival.domain, &recount.figures(), Change::Subtract);
+        recount.carrier = Carrier::Vouched;
+        moves.report(arrival.domain, &recount.figures(), Change::Add);
+    }
+    Ok(())
 }

@@ -54,6 +54,8 @@ pub(super) struct Arrival {
     pub count: i64,
     pub authenticated: Authenticated,
     pub acceptance: Acceptance,
+    /// Whether this arrival vouches for it and none did before: its sums move.
+    pub is_vouched_now: bool,
     /// The message that vouches for it, or lets it count, if none did before.
     pub carrier: Option<usize>,
 }
@@ -200,7 +202,12 @@ impl Decisions {
     fn duplicate(&mut self, register: &mut Register, arrived: &Arrived<'_>, nth: usize, no: &mut i64) {
         let carrier = arrived.claims[0].message;
         let known = &mut register.texts[nth];
-        let better = better(known.authenticated, arrived.authenticated);
+        // Sums whose records have gone stay with those of the carrier that they were counted for.
+        let is_fixed = known.counted && !known.records_kept;
+        let better = match is_fixed {
+            true => known.authenticated,
+            false => better(known.authenticated, arrived.authenticated),
+        };
         let is_better = better != known.authenticated;
         let is_whole_now = known.cut && !arrived.cut;
         known.authenticated = better;
@@ -233,6 +240,7 @@ impl Decisions {
                     count: i64::from(!arrived.replay),
                     authenticated: better,
                     acceptance: row.acceptance,
+                    is_vouched_now: is_better,
                     carrier: is_news.then_some(carrier),
                 }),
                 None => {}
@@ -312,6 +320,7 @@ impl Decisions {
                         count: 1,
                         authenticated: known.authenticated,
                         acceptance: row.acceptance,
+                        is_vouched_now: false,
                         carrier: None,
                     }),
                 }

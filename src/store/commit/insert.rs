@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::report::aggregate::Window;
 
 use super::super::db::{BulkRow, Conn};
-use super::super::moves::Moves;
+use super::super::moves::{Moves, ReportFigures};
 use super::super::rollup::Change;
 use super::super::{Provenance, StoreError, belonging, bulk, packing, reports};
 use super::decide::Decisions;
@@ -13,6 +13,7 @@ use super::decision::Decision;
 use super::keep::Originals;
 use super::place::Batch;
 use crate::base::Millis;
+use crate::tally::Carrier;
 
 /// Inserts the new reports.
 pub(super) async fn insert(
@@ -37,9 +38,13 @@ pub(super) fn gather(batch: Batch<'_>, decisions: &Decisions, moves: &mut Moves)
     for decision in decisions.new_reports().filter(|decision| decision.counted) {
         let new = batch.report_of(&decision.claim);
         let metadata = &new.report.metadata;
-        let org_name = metadata.org_name.as_deref();
-        let days = batch.slice_of(&decision.claim).map_or(&new.days, |slice| &slice.days);
-        moves.report(decision.claim.domain, metadata.window, org_name, days, Change::Add);
+        let figures = ReportFigures {
+            window: metadata.window,
+            org_name: metadata.org_name.as_deref(),
+            carrier: Carrier::from_verdict(decision.authenticated),
+            days: batch.slice_of(&decision.claim).map_or(&new.days, |slice| &slice.days),
+        };
+        moves.report(decision.claim.domain, &figures, Change::Add);
     }
 }
 

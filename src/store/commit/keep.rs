@@ -9,7 +9,7 @@ use super::super::db::{Args, Conn, Lock};
 use super::super::memory::Memory;
 use super::super::message::SET_ASIDE_ROW_BYTES;
 use super::super::sql::sql;
-use super::super::{Belonging, NewMessage, Outcome, Problem, Provenance, SetAsideNote, StoreError, set_aside};
+use super::super::{Belonging, NewMessage, Outcome, Problem, Provenance, SetAsideNote, StoreError, proof, set_aside};
 use super::CommitOptions;
 use super::lookup::named;
 use super::place::{Placed, Position};
@@ -73,6 +73,8 @@ impl Originals {
             args.push_int(message.received_at);
             args.push_blob(&message.digest);
             args.push_opt_int(message.bytes.unpacked_len());
+            let keys = message.provenance.as_ref().map(Provenance::keys).unwrap_or_default();
+            args.push_opt_text(proof::keys_json(&keys).as_deref());
             args.push_blob(message.bytes.stored());
         })
         .await
@@ -375,7 +377,7 @@ async fn put(
     message: &NewMessage,
     aside: &Aside<'_>,
 ) -> Result<(SetAsideId, u64), StoreError> {
-    let provenance = message.provenance.as_ref().map(Provenance::to_json);
+    let provenance = message.provenance.as_ref().map(Provenance::to_json_with_keys);
     let number = memory.set_asides.take(conn, "set_aside", 1).await?;
     let domain = message.belonging.domain().map(|domain| domain.0);
     let args = Args::default()

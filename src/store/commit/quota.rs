@@ -11,7 +11,7 @@ use std::collections::btree_map::Entry;
 use super::super::db::{Args, Conn};
 use super::super::message::SET_ASIDE_ROW_BYTES;
 use super::super::sql::sql;
-use super::super::{NewMessage, StoreError};
+use super::super::{NewMessage, Provenance, StoreError};
 use super::{DayQuota, KeepLimits};
 use crate::base::{AccountId, Authenticated, DomainId};
 
@@ -177,5 +177,6 @@ impl Quotas {
 /// Whether the quota applies to the message: it has an envelope and arrives for the first time. What an owner brings
 /// has no quota.
 fn is_counted(message: &NewMessage) -> bool {
-    message.provenance.is_some() && !message.comes_again()
+    let is_delivered = message.provenance.as_ref().is_some_and(Provenance::is_delivered);
+    is_delivered && !message.comes_again()
 }

@@ -71,6 +71,12 @@ proptest! {
         let mut addresses = Vec::new();
         prop_assert!(super::addresses(&bytes, |address| addresses.push(address)));
         prop_assert!(addresses.iter().eq(by_address.keys()));
+        let is_wanted = |path: u32| path % 3 == 1;
+        let mut addresses = Vec::new();
+        prop_assert!(addresses_on(&bytes, is_wanted, |address| addresses.push(address)));
+        let mut expected: Vec<_> = day.values().filter(|entry| is_wanted(entry.way.path())).map(|entry| entry.address).collect();
+        expected.dedup();
+        prop_assert_eq!(addresses, expected);
     }
 
     #[test]
@@ -92,6 +98,7 @@ proptest! {
     fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let _ = decode(&bytes, |_, _| {});
         let _ = addresses(&bytes, |_| {});
+        let _ = addresses_on(&bytes, |path| path > 0, |_| {});
         let _ = unpack(&bytes);
     }
 

@@ -62,9 +62,10 @@ from (
 group by domain_id
 
 -- name: daily_totals_range
--- The days of a range that have messages or reports. Primary key.
-select day, pass, fail, dkim_aligned, spf_aligned, none, quarantine, reject, reports
-from daily_totals where domain_id = $1 and day >= $2 and day <= $3 order by day
+-- The days of a range that have messages or reports, up to two rows each: reports whose mail does not vouch for them, and those
+-- whose does. Primary key.
+select day, vouched, pass, fail, dkim_aligned, spf_aligned, none, quarantine, reject, reports
+from daily_totals where domain_id = $1 and day >= $2 and day <= $3 order by day, vouched
 
 -- name: daily_totals_reports
 -- How many counted reports begin in a range of days. Primary key.

@@ -4,11 +4,11 @@ select report_no, digest, unpacked_len, bytes from originals where domain_id = $
 
 -- name: original_by_no
 -- The mail of a report as it is stored. Primary key.
-select received_at, digest, unpacked_len, bytes from originals where domain_id = $1 and report_no = $2
+select received_at, digest, unpacked_len, mail_keys, bytes from originals where domain_id = $1 and report_no = $2
 
 -- name: original_of_report
--- The mail that a report came in, if it is still kept. Primary keys.
-select originals.unpacked_len, originals.bytes, originals.received_at
+-- The mail that a report came in with its keys, if it is still kept. Primary keys.
+select originals.unpacked_len, originals.mail_keys, originals.bytes, originals.received_at
 from reports join originals on originals.domain_id = reports.domain_id and originals.report_no = reports.original_no
 where reports.domain_id = $1 and reports.report_no = $2
 

@@ -59,16 +59,18 @@ select count(*) as total from reports where domain_id = $1 and counted = 1 and b
     and ($4 = '' or org_key = $4)
     and ($5 = -1 or ($5 = 0 and fail = 0 and pass > 0) or ($5 = 1 and pass = 0 and fail > 0)
         or ($5 = 2 and pass > 0 and fail > 0))
+    and ($6 = -1 or authenticated = $6)
 
 -- name: report_count_by_acceptance
 -- How many report_list_by_acceptance has in all, up to a number of them. Covering index reports_by_acceptance.
 select count(*) as total from (
-    select 1 as one from reports where domain_id = $1 and acceptance between $6 and $7 and acceptance <> 0
+    select 1 as one from reports where domain_id = $1 and acceptance between $7 and $8 and acceptance <> 0
         and begin_at >= $2 and begin_at < $3
         and ($4 = '' or org_key = $4)
         and ($5 = -1 or ($5 = 0 and fail = 0 and pass > 0) or ($5 = 1 and pass = 0 and fail > 0)
             or ($5 = 2 and pass > 0 and fail > 0))
-    limit $8) as up_to
+        and ($6 = -1 or authenticated = $6)
+    limit $9) as up_to
 
 -- name: report_count_by_org
 -- As report_count, for a reporter and any result: without the conditions on the result SQLite takes less time per row.
@@ -77,14 +79,15 @@ select count(*) as total from reports where domain_id = $1 and counted = 1 and b
     and org_key = $4
 
 -- name: report_count_up_to
--- As report_count, but counts up to $6. For a range with more than 100,000 reports: the limit bounds the work, and makes
+-- As report_count, but counts up to $7. For a range with more than 100,000 reports: the limit bounds the work, and makes
 -- SQLite take twice as long per row. Covering index reports_by_begin.
 select count(*) as total from (
     select 1 as one from reports where domain_id = $1 and counted = 1 and begin_at >= $2 and begin_at < $3
         and ($4 = '' or org_key = $4)
         and ($5 = -1 or ($5 = 0 and fail = 0 and pass > 0) or ($5 = 1 and pass = 0 and fail > 0)
             or ($5 = 2 and pass > 0 and fail > 0))
-    limit $6) as up_to
+        and ($6 = -1 or authenticated = $6)
+    limit $7) as up_to
 
 -- name: report_erase
 -- Removes one report; its records go with records_purge. Primary key.
@@ -97,17 +100,18 @@ select report_no, begin_at, end_at, counted, pass, fail, dkim_aligned, spf_align
 from reports where domain_id = $1 and report_no < $3 order by report_no desc limit $2
 
 -- name: report_list
--- A page of counted reports, newest window first, from below a place on; filters: org ('' any), result (-1 any). The page
--- is found in the covering index reports_by_begin, then its rows are read.
+-- A page of counted reports, newest window first, from below a place on; filters: org ('' any), result (-1 any), authenticated
+-- (-1 any). The page is found in the covering index reports_by_begin, then its rows are read.
 select report_no, begin_at, end_at, counted, pass, fail, dkim_aligned, spf_aligned, none, quarantine, reject, records,
     received_at, authenticated, arrivals, warnings, partial, org_name, email, report_id, policy, records_kept, acceptance
 from reports where domain_id = $1 and report_no in (
     select report_no from reports where domain_id = $1 and counted = 1 and begin_at >= $2
-        and (begin_at, report_no) < ($3, $8)
+        and (begin_at, report_no) < ($3, $9)
         and ($4 = '' or org_key = $4)
         and ($5 = -1 or ($5 = 0 and fail = 0 and pass > 0) or ($5 = 1 and pass = 0 and fail > 0)
             or ($5 = 2 and pass > 0 and fail > 0))
-    order by begin_at desc, report_no desc limit $6 offset $7)
+        and ($6 = -1 or authenticated = $6)
+    order by begin_at desc, report_no desc limit $7 offset $8)
 order by begin_at desc, report_no desc
 
 -- name: report_list_by_acceptance
@@ -117,12 +121,13 @@ select report_no, begin_at, end_at, counted, pass, fail, dkim_aligned, spf_align
     received_at, authenticated, arrivals, warnings, partial, org_name, email, report_id, policy, records_kept, acceptance
 from reports where domain_id = $1 and report_no in (
     select report_no
-    from reports where domain_id = $1 and acceptance = $6 and acceptance <> 0 and begin_at >= $2
-        and (begin_at, report_no) < ($3, $9)
+    from reports where domain_id = $1 and acceptance = $7 and acceptance <> 0 and begin_at >= $2
+        and (begin_at, report_no) < ($3, $10)
         and ($4 = '' or org_key = $4)
         and ($5 = -1 or ($5 = 0 and fail = 0 and pass > 0) or ($5 = 1 and pass = 0 and fail > 0)
             or ($5 = 2 and pass > 0 and fail > 0))
-    order by begin_at desc, report_no desc limit $7 offset $8)
+        and ($6 = -1 or authenticated = $6)
+    order by begin_at desc, report_no desc limit $8 offset $9)
 order by begin_at desc, report_no desc
 
 -- name: report_list_by_id
@@ -159,8 +164,8 @@ from reports where domain_id = $1 and counted = 1 and end_at <= $2 and end_at - 
 order by end_at desc, begin_at desc, report_no desc limit 1
 
 -- name: report_original_kept
--- Whether the mail that a report came in is still kept. Primary keys.
-select 1
+-- Whether the mail that a report came in is still kept, and the keys of its signatures. Primary keys.
+select case when originals.mail_keys is null then 0 else 1 end as with_keys
 from reports join originals on originals.domain_id = reports.domain_id and originals.report_no = reports.original_no
 where reports.domain_id = $1 and reports.report_no = $2
 
@@ -192,10 +197,11 @@ select count(*) as total from reports
 
 -- name: report_vouched
 -- Counted reports behind a number, of windows that begin since an instant, with records: those that came without an envelope,
--- and those of which the mail passed DMARC for the reporter. Primary key; of the rows behind the number, most fit.
+-- and those of which the mail passed DMARC for the reporter. What is stored of an envelope begins with its peer. Primary key; of
+-- the rows behind the number, most fit.
 select report_no, org_key from reports
 where domain_id = $1 and report_no > $2 and counted = 1 and records_kept = 1 and begin_at >= $3
-    and (provenance is null or authenticated = $4)
+    and (provenance is null or provenance not like '{"peer":%' or authenticated = $4)
 order by report_no limit $5
 
 -- name: report_uncut

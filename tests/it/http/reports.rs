@@ -155,7 +155,7 @@ async fn one_report_has_its_rows_with_all_evidence() {
     assert_eq!(
         report["provenance"],
         json!({ "received_at": "2026-03-23T10:00:00.000Z", "arrivals": 1, "authenticated": "unknown",
-            "original_kept": true, "mail": null })
+            "original_kept": true, "provable": false, "mail": null })
     );
     assert_eq!(
         report["pagination"],

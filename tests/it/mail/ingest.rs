@@ -54,7 +54,7 @@ async fn a_piped_message_is_committed_before_the_command_ends() {
     let detail = store.report(installation.domain, last.no).await.unwrap().unwrap();
     let mail = detail.provenance.unwrap();
     assert_eq!(
-        (&*mail.peer.to_string(), &*mail.helo, &*mail.mail_from),
+        (&*mail.peer.unwrap().to_string(), &*mail.helo, &*mail.mail_from),
         ("192.0.2.7", "mx.example", "a@b.example")
     );
     store.close().await;

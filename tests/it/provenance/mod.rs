@@ -4,9 +4,10 @@ mod budget;
 mod conflict;
 mod costs;
 pub mod dns;
+pub mod fetched;
 mod held;
 mod hostile;
-mod mail;
+pub mod mail;
 mod rechecks;
 mod verdict;
 
@@ -140,7 +141,7 @@ fn envelope() -> Envelope {
 }
 
 /// A report by [`REPORTER`] about `messages`.
-fn report(id: &str, count: u64) -> Vec<u8> {
+pub fn report(id: &str, count: u64) -> Vec<u8> {
     format!(
         "<feedback><report_metadata><org_name>Reporter</org_name><email>dmarc@{REPORTER}</email>\
          <report_id>{id}</report_id><date_range><begin>1758240000</begin><end>1758326399</end></date_range>\

@@ -14,7 +14,7 @@ use tallymark::dns::Dns;
 use tallymark::enrich::{Ptr, PtrOptions};
 use tallymark::metrics::Metrics;
 use tallymark::report::aggregate::Report;
-use tallymark::store::{AddressState, NewMessage, PeerTls, Provenance, Store};
+use tallymark::store::{AddressState, NewMessage, Provenance, Store};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -98,17 +98,12 @@ fn handed_in(account: AccountId, report: Report) -> NewMessage {
 fn mailed(account: AccountId, report: Report, authenticated: Authenticated) -> NewMessage {
     NewMessage {
         provenance: Some(Provenance {
-            peer: IpAddr::from([8, 8, 4, 4]),
+            peer: Some(IpAddr::from([8, 8, 4, 4])),
             helo: "mail.example".to_owned(),
             mail_from: String::new(),
-            tls: None::<PeerTls>,
-            relayed: false,
             queue_id: "1".to_owned(),
             dmarc: authenticated,
-            domain: None,
-            spf: None,
-            dkim: Vec::new(),
-            unchecked: None,
+            ..Provenance::fetched()
         }),
         ..message(account, vec![taken(report, authenticated)])
     }

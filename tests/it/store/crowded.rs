@@ -157,17 +157,10 @@ async fn a_report_that_passes_later_counts_only_where_its_day_has_room(db: Datab
     assert_eq!(numbers, held);
     assert_eq!(db.store.undecided_due(now, 2).await.unwrap().len(), 2);
     let mail = Provenance {
-        peer: [192, 0, 2, 1].into(),
-        helo: String::new(),
-        mail_from: String::new(),
-        tls: None,
-        relayed: false,
-        queue_id: String::new(),
+        peer: Some([192, 0, 2, 1].into()),
         dmarc: Authenticated::Pass,
         domain: Some("reporter.example".to_owned()),
-        spf: None,
-        dkim: Vec::new(),
-        unchecked: None,
+        ..Provenance::fetched()
     };
     let mut noted = Vec::new();
     for report in due {

@@ -10,14 +10,14 @@ use super::{
     taken,
 };
 
-fn runtime() -> tokio::runtime::Runtime {
+pub(super) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap()
 }
 
-fn dialects() -> impl Strategy<Value = Dialect> {
+pub(super) fn dialects() -> impl Strategy<Value = Dialect> {
     prop_oneof![Just(Dialect::Sqlite), Just(Dialect::Postgres)]
 }
 

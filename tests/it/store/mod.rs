@@ -1,6 +1,7 @@
 //! What the database promises, whatever the bytes were: each report counted once, and every sum the same sum.
 
 mod acceptance;
+mod carriers;
 mod channels;
 mod clock;
 mod conflicts;
@@ -52,9 +53,9 @@ use tallymark::report::aggregate::{
 };
 use tallymark::store::{
     Account, Belonging, CommitOptions, Domain, FreshDomain, KeepLimits, ListedMax, Location, MessageRoom, NewDomain,
-    NewMessage, NewReport, Outcome, Page, ReportFilter, SourceQuery, Store,
+    NewMessage, NewReport, Outcome, Page, ReportFilter, SourceQuery, Stats, Store,
 };
-use tallymark::tally::Totals;
+use tallymark::tally::{Carriers, Totals};
 
 pub const NOW: i64 = 1_760_000_000_000;
 pub const ALL_DAYS: DayRange = DayRange {
@@ -252,7 +253,9 @@ impl Database {
 
     /// Each day has its messages by flow, and the days sum to the flows of the range.
     async fn check_days(&self, domain: &Domain, found: &Gathered<'_>, tables: &Tables) {
-        let days = flows_by_day(&self.store, domain, ALL_DAYS, tables).await.unwrap();
+        let days = flows_by_day(&self.store, domain, (ALL_DAYS, Carriers::All), tables)
+            .await
+            .unwrap();
         let stats = self.store.stats(domain.id, ALL_DAYS).await.unwrap();
         let messages = stats.days.iter().map(|day| day.totals.messages());
         assert!(messages.eq(days.iter().map(FlowCounts::messages)), "days by flow");
@@ -294,9 +297,41 @@ impl Database {
         reports.iter().for_each(|report| sum.add(&report.totals));
         assert_eq!(sum, stats.totals, "reports");
         assert_eq!((total, stats.reports), (reports.len() as u64, reports.len() as u64));
+        self.check_carriers(domain, &stats).await;
         let verified = self.store.verify(&|_, _| {}).await.unwrap();
         assert_eq!(verified.discrepancies, []);
         stats.totals
+    }
+
+    /// The sums of reports whose mail vouches for them, and those of the others, are all sums.
+    async fn check_carriers(&self, domain: DomainId, all: &Stats) {
+        let (mut of_verdict, mut reports_of) = ([Totals::default(); 2], [0; 2]);
+        for &verdict in Authenticated::ALL {
+            let filter = ReportFilter {
+                authenticated: Some(verdict),
+                ..ReportFilter::default()
+            };
+            let (reports, total) = self.store.reports(domain, &filter, FIRST_PAGE).await.unwrap();
+            let nth = usize::from(verdict == Authenticated::Pass);
+            reports.iter().for_each(|report| of_verdict[nth].add(&report.totals));
+            reports_of[nth] += total;
+        }
+        let [rest, vouched] = of_verdict;
+        let mut sum = vouched;
+        sum.add(&rest);
+        assert_eq!(sum, all.totals, "vouched and the rest");
+        assert_eq!(rest.messages(), all.unvouched_messages);
+        let part = (ALL_DAYS.first, Carriers::Vouched);
+        let (stats, _) = self.store.stats_and_before(domain, ALL_DAYS, part).await.unwrap();
+        assert_eq!((stats.totals, stats.reports), (vouched, reports_of[1]), "vouched");
+        let query = SourceQuery {
+            carriers: Carriers::Vouched,
+            ..SourceQuery::default()
+        };
+        let sources = self.store.sources(domain, ALL_DAYS, &query, FIRST_PAGE).await.unwrap();
+        let mut sum = Totals::default();
+        sources.sources.iter().for_each(|source| sum.add(&source.totals));
+        assert_eq!((sum, sources.total), (vouched, stats.sources), "sources");
     }
 }
 

@@ -15,17 +15,12 @@ const KEEP: Retention = Retention {
 
 fn by_mail(mut message: NewMessage, dmarc: Authenticated) -> NewMessage {
     message.provenance = Some(Provenance {
-        peer: [192, 0, 2, 1].into(),
+        peer: Some([192, 0, 2, 1].into()),
         helo: "mx.example".to_owned(),
         mail_from: "a@mx.example".to_owned(),
-        tls: None,
-        relayed: false,
         queue_id: "1".to_owned(),
         dmarc,
-        domain: None,
-        spf: None,
-        dkim: Vec::new(),
-        unchecked: None,
+        ..Provenance::fetched()
     });
     message
 }
