@@ -25,6 +25,7 @@ mod senders;
 mod service;
 mod simulation;
 mod sources;
+mod spf;
 mod taken;
 mod thresholds;
 mod tls;
@@ -68,7 +69,8 @@ pub use reports::{
 };
 pub use schema::{
     AnyObject, CATEGORIES, CHANNEL_KEY, CHECKS, CLASSES, DOMAIN_KEY, EVIDENCE, FLOWS, LOGO_URL_BYTES_MAX, ORIGINS,
-    OVERRIDES, PLAIN, PLATFORMS, POLICY_FROM, PTR_STATES, RECORD_KINDS, STEPS, SUBJECT_KINDS, VERDICTS, WHOSE, Word,
+    OVERRIDES, PLAIN, PLATFORMS, POLICY_FROM, PTR_STATES, RECORD_KINDS, SPF_STATES, STEPS, SUBJECT_KINDS, TERM_USES,
+    VERDICTS, WHOSE, Word,
 };
 pub use search::{HIT_KINDS, Hit, HitTotals, SearchList};
 pub use senders::{
@@ -84,6 +86,7 @@ pub use sources::{
     ReportMention, ReporterBody, ReporterList, SenderBody, SenderList, SignatureBody, SignatureList, SourceBody,
     SourceDetail, SourceList, SourceRecord,
 };
+pub use spf::{MailFromBody, SpfTermBody, SpfUsageBody};
 pub use taken::{Taken, TakenAside, TakenReport, TakenTlsReport};
 pub use thresholds::{SET_BY, ThresholdBody, ThresholdList, ThresholdPatch};
 pub use tls::{

@@ -77,6 +77,8 @@ texts! {
     VerdictWord = words(&VERDICTS, |word| word);
     StepWord = words(&STEPS, |word| word);
     CheckWord = words(&CHECKS, |word| word);
+    SpfStateWord = words(&SPF_STATES, |word| word);
+    TermUseWord = words(&TERM_USES, |word| word);
     OverrideWord = words(&OVERRIDES, |word| word);
     /// A path of this API with its query.
     RowsPath = text(json!({ "examples": ["/domains/dom_abc123def456/dmarc/stats?from=2026-03-01&to=2026-03-30"] }));
@@ -149,6 +151,10 @@ pub const VERDICTS: [&str; 5] = ["done", "ready", "not_yet", "no_record", "no_da
 pub const STEPS: [&str; 5] = ["p", "sp", "np", "t", "pct"];
 /// What is checked before the policy may be stricter.
 pub const CHECKS: [&str; 5] = ["days", "own_pass", "new_senders", "records", "reporters"];
+/// What DNS has of SPF.
+pub const SPF_STATES: [&str; 5] = ["record", "none", "several", "faulty", "not_known"];
+/// How a term of an SPF record is used.
+pub const TERM_USES: [&str; 6] = ["needed", "used", "unused", "not_seen", "not_known", "end"];
 /// Words of `category`.
 pub const CATEGORIES: [&str; 21] = [
     "mailbox",

@@ -25,6 +25,7 @@ mod serve;
 mod services;
 mod simulate;
 mod sources;
+mod spf;
 mod text;
 mod verify;
 
@@ -90,6 +91,7 @@ enum Command {
     Readiness(readiness::Args),
     Digest(digest::Args),
     Simulate(simulate::Args),
+    Spf(spf::Args),
     Networks(networks::Args),
     Verify(verify::Args),
     #[command(subcommand)]
@@ -188,6 +190,7 @@ fn run(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
             Command::Readiness(args) => Box::pin(readiness::run(context, args, out)).await,
             Command::Digest(args) => Box::pin(digest::run(context, args, out)).await,
             Command::Simulate(args) => Box::pin(simulate::run(context, args, out)).await,
+            Command::Spf(args) => Box::pin(spf::run(context, args, out)).await,
             Command::Parse(_)
             | Command::Config(_)
             | Command::Openapi(_)

@@ -75,6 +75,7 @@ mod shares;
 mod simulate;
 mod simulation_body;
 mod source;
+mod spf;
 mod standing;
 mod state;
 mod sums;

@@ -17,7 +17,7 @@ use super::state::AppState;
 use super::{
     api_keys, arrivals, attention, breakdown, channels, decisions, digests, domains, export, figures, findings,
     hand_in, inbound, mail_links, openapi, overview, overview_choice, paging, posting, quarantine, range, readiness,
-    refused, report_record, reports, search, senders, service, simulate, source, thresholds, tls, tls_token, trust,
+    refused, report_record, reports, search, senders, service, simulate, source, spf, thresholds, tls, tls_token, trust,
     upload, webhooks,
 };
 use crate::api::{
@@ -28,7 +28,7 @@ use crate::api::{
     ReadinessBody, RecordBody, RefusedList, Removed, RemovedInBoth, ReplayInput, Replayed, ReportBody, ReportItem,
     ReportList, ReporterInput, ReporterList, RotateInput, SearchList, SenderDecisionBody, SenderDecisionInput,
     SenderDecisionList, SenderList, ServiceList, SignatureList, SimulationBody, SimulationInput, SnoozeInput,
-    SourceDetail, SourceList, StatsBody, SubdomainList, Success, Taken, ThresholdList, ThresholdPatch, TlsFailureList,
+    SourceDetail, SourceList, SpfUsageBody, StatsBody, SubdomainList, Success, Taken, ThresholdList, ThresholdPatch, TlsFailureList,
     TlsReportBody, TlsReportList, TlsStats, TlsTokenBody, TlsTokenMade, TrustBody, TrustPatch, VerifyOne, WebhookInput,
     WebhookList, WebhookOne, WebhookPatch, WebhookTested, WebhookWithSecret,
 };
@@ -75,6 +75,7 @@ fn table() -> Vec<Entry> { let mut table = vec![
     patch ("/domains/{id}/dmarc/thresholds",                           Write,   thresholds::set_of_domain, "Change the thresholds of the rules for a domain").takes::<ThresholdPatch>().answers::<ThresholdList>(200),
     get   ("/domains/{id}/dmarc/readiness",                            Read,    readiness::show,       "Show whether the policy may be stricter, and what stands in the way").long().with(DAYS).answers::<ReadinessBody>(200),
     post  ("/domains/{id}/dmarc/simulate",                             Ask,     simulate::simulate,   "Show what another policy would do to the messages of a range of days").long().with(DAYS).takes::<SimulationInput>().answers::<SimulationBody>(200),
+    get   ("/domains/{id}/dmarc/spf",                                  Read,    spf::usage,            "Show which terms of the SPF record messages need").long().with(DAYS).answers::<SpfUsageBody>(200),
     get   ("/domains/{id}/dmarc/export",                               Read,    export::export,        "Export every row").long().with(EXPORT).answers_bytes(export::TYPES),
     get   ("/domains/{id}/dmarc/sources/{source_ip}",                  Read,    source::show,          "Show a sending address and the rows behind its figures").long().with(SOURCE).lists::<SourceDetail<'_>>(),
     get   ("/domains/{id}/dmarc/senders",                              Read,    breakdown::senders,    "List sending organisations and networks, by messages").long().with(RANKED).lists::<SenderList>(),

@@ -17,6 +17,9 @@ mod rules;
 mod simulate;
 mod simulation;
 mod simulator;
+mod spf_figures;
+mod spf_usage;
+mod spf_words;
 mod sums;
 #[cfg(test)]
 mod testdata;
@@ -33,4 +36,6 @@ pub use reporters::is_silent;
 pub use rules::{Applied, apply_rules};
 pub use simulate::{SimulateError, Simulated, prepare, simulate};
 pub use simulation::{FIXED_MAX, Simulation};
+pub use spf_figures::{MailFrom, SpfState, SpfUsage, TermFigures, TermUse};
+pub use spf_usage::spf_usage;
 pub use sums::{Counts, Shift};
