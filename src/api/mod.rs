@@ -21,6 +21,7 @@ mod records;
 mod reports;
 mod schema;
 mod search;
+mod selectors;
 mod senders;
 mod service;
 mod simulation;
@@ -68,11 +69,12 @@ pub use reports::{
     ReportBody, ReportItem, ReportList, TlsBody, WarningBody,
 };
 pub use schema::{
-    AnyObject, CATEGORIES, CHANNEL_KEY, CHECKS, CLASSES, DOMAIN_KEY, EVIDENCE, FLOWS, LOGO_URL_BYTES_MAX, ORIGINS,
-    OVERRIDES, PLAIN, PLATFORMS, POLICY_FROM, PTR_STATES, RECORD_KINDS, SPF_STATES, STEPS, SUBJECT_KINDS, TERM_USES,
-    VERDICTS, WHOSE, Word,
+    AnyObject, CATEGORIES, CHANNEL_KEY, CHECKS, CLASSES, DOMAIN_KEY, EVIDENCE, FLOWS, KEYS_IN_DNS, LOGO_URL_BYTES_MAX,
+    ORIGINS, OVERRIDES, PLAIN, PLATFORMS, POLICY_FROM, PTR_STATES, RECORD_KINDS, SELECTOR_STANDINGS, SPF_STATES, STEPS,
+    SUBJECT_KINDS, TERM_USES, VERDICTS, WHOSE, Word,
 };
 pub use search::{HIT_KINDS, Hit, HitTotals, SearchList};
+pub use selectors::{SelectorBody, SelectorList};
 pub use senders::{
     FlowBody, FlowList, FlowsBody, NameBody, ServiceBody, ServiceList, SubdomainBody, SubdomainList, SumsBody,
 };

@@ -77,6 +77,8 @@ texts! {
     VerdictWord = words(&VERDICTS, |word| word);
     StepWord = words(&STEPS, |word| word);
     CheckWord = words(&CHECKS, |word| word);
+    SelectorStandingWord = words(&SELECTOR_STANDINGS, |word| word);
+    KeyInDnsWord = words(&KEYS_IN_DNS, |word| word);
     SpfStateWord = words(&SPF_STATES, |word| word);
     TermUseWord = words(&TERM_USES, |word| word);
     OverrideWord = words(&OVERRIDES, |word| word);
@@ -151,6 +153,10 @@ pub const VERDICTS: [&str; 5] = ["done", "ready", "not_yet", "no_record", "no_da
 pub const STEPS: [&str; 5] = ["p", "sp", "np", "t", "pct"];
 /// What is checked before the policy may be stricter.
 pub const CHECKS: [&str; 5] = ["days", "own_pass", "new_senders", "records", "reporters"];
+/// How a DKIM selector is used.
+pub const SELECTOR_STANDINGS: [&str; 4] = ["failing", "passing", "recent", "historical"];
+/// What DNS has at the name of a DKIM key.
+pub const KEYS_IN_DNS: [&str; 4] = ["not_known", "none", "revoked", "found"];
 /// What DNS has of SPF.
 pub const SPF_STATES: [&str; 5] = ["record", "none", "several", "faulty", "not_known"];
 /// How a term of an SPF record is used.

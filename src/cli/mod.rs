@@ -20,6 +20,7 @@ mod progress;
 mod quarantine;
 mod readiness;
 mod reports;
+mod selectors;
 mod senders;
 mod serve;
 mod services;
@@ -92,6 +93,7 @@ enum Command {
     Digest(digest::Args),
     Simulate(simulate::Args),
     Spf(spf::Args),
+    Selectors(selectors::Args),
     Networks(networks::Args),
     Verify(verify::Args),
     #[command(subcommand)]
@@ -190,6 +192,7 @@ fn run(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
             Command::Readiness(args) => Box::pin(readiness::run(context, args, out)).await,
             Command::Digest(args) => Box::pin(digest::run(context, args, out)).await,
             Command::Simulate(args) => Box::pin(simulate::run(context, args, out)).await,
+            Command::Selectors(args) => Box::pin(selectors::run(context, args, out)).await,
             Command::Spf(args) => Box::pin(spf::run(context, args, out)).await,
             Command::Parse(_)
             | Command::Config(_)

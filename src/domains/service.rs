@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use super::check::{PublishedSpf, SpfTrial};
+use super::check::{KeyInDns, PublishedSpf, SpfTrial};
 use super::dkim;
 use super::keyring::{Keyring, KeyringError};
 use super::records::{DnsRecord, ServiceNames, advice, records, rua_address};
@@ -165,6 +165,12 @@ impl Domains {
     pub async fn published_spf(&self, domain: &DomainName) -> PublishedSpf {
         let options = &self.0.options;
         check::published_spf(options.dns.as_ref(), domain, options.check_time_max).await
+    }
+
+    /// What DNS has at the names of DKIM keys, in their order.
+    pub async fn selector_keys(&self, names: &[String]) -> Vec<KeyInDns> {
+        let options = &self.0.options;
+        check::selector_keys(options.dns.as_ref(), names, options.check_time_max).await
     }
 
     /// What the domain must publish. A domain without a DKIM key gets one: it is made at the first request.

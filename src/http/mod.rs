@@ -68,6 +68,7 @@ mod result_filter;
 mod routes;
 mod search;
 mod seats;
+mod selectors;
 mod senders;
 mod serve;
 mod service;

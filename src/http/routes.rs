@@ -17,8 +17,8 @@ use super::state::AppState;
 use super::{
     api_keys, arrivals, attention, breakdown, channels, decisions, digests, domains, export, figures, findings,
     hand_in, inbound, mail_links, openapi, overview, overview_choice, paging, posting, quarantine, range, readiness,
-    refused, report_record, reports, search, senders, service, simulate, source, spf, thresholds, tls, tls_token, trust,
-    upload, webhooks,
+    refused, report_record, reports, search, selectors, senders, service, simulate, source, spf, thresholds, tls,
+    tls_token, trust, upload, webhooks,
 };
 use crate::api::{
     AcceptedAnswer, AnyObject, ApiKeyWithSecret, Arrivals, Attention, ChannelDeliveryList, ChannelInput, ChannelList,
@@ -26,11 +26,11 @@ use crate::api::{
     DigestPreview, DigestPut, DomainInput, DomainList, DomainOne, DomainPatch, FindingBody, FindingList, FlowList,
     Health, IpInput, KeyBody, KeyInput, KeyList, MailLinkBody, MailList, MessageList, Overview, Readiness,
     ReadinessBody, RecordBody, RefusedList, Removed, RemovedInBoth, ReplayInput, Replayed, ReportBody, ReportItem,
-    ReportList, ReporterInput, ReporterList, RotateInput, SearchList, SenderDecisionBody, SenderDecisionInput,
-    SenderDecisionList, SenderList, ServiceList, SignatureList, SimulationBody, SimulationInput, SnoozeInput,
-    SourceDetail, SourceList, SpfUsageBody, StatsBody, SubdomainList, Success, Taken, ThresholdList, ThresholdPatch, TlsFailureList,
-    TlsReportBody, TlsReportList, TlsStats, TlsTokenBody, TlsTokenMade, TrustBody, TrustPatch, VerifyOne, WebhookInput,
-    WebhookList, WebhookOne, WebhookPatch, WebhookTested, WebhookWithSecret,
+    ReportList, ReporterInput, ReporterList, RotateInput, SearchList, SelectorList, SenderDecisionBody,
+    SenderDecisionInput, SenderDecisionList, SenderList, ServiceList, SignatureList, SimulationBody, SimulationInput,
+    SnoozeInput, SourceDetail, SourceList, SpfUsageBody, StatsBody, SubdomainList, Success, Taken, ThresholdList,
+    ThresholdPatch, TlsFailureList, TlsReportBody, TlsReportList, TlsStats, TlsTokenBody, TlsTokenMade, TrustBody,
+    TrustPatch, VerifyOne, WebhookInput, WebhookList, WebhookOne, WebhookPatch, WebhookTested, WebhookWithSecret,
 };
 
 /// What every node answers, whatever else it does.
@@ -81,6 +81,7 @@ fn table() -> Vec<Entry> { let mut table = vec![
     get   ("/domains/{id}/dmarc/senders",                              Read,    breakdown::senders,    "List sending organisations and networks, by messages").long().with(RANKED).lists::<SenderList>(),
     get   ("/domains/{id}/dmarc/reporters",                            Read,    breakdown::reporters,  "List reporters, by messages").long().with(RANKED).lists::<ReporterList>(),
     get   ("/domains/{id}/dmarc/dkim",                                 Read,    breakdown::signatures, "List DKIM signers, by messages").long().with(RANKED).lists::<SignatureList>(),
+    get   ("/domains/{id}/dmarc/selectors",                            Read,    selectors::selector_list, "List DKIM selectors, and say which are still used").long().answers::<SelectorList>(200),
     get   ("/domains/{id}/tls/reports",                                Read,    tls::list,             "List TLS reports, newest window first").long().with(TLS_REPORTS).lists::<TlsReportList>(),
     get   ("/domains/{id}/tls/reports/{report_id}",                    Read,    tls::show,             "Show a TLS report with its policies and failures").long().answers::<TlsReportBody>(200),
     get   ("/domains/{id}/tls/reports/{report_id}/original",           Read,    tls::original,         "Fetch a TLS report as it was received").long().answers_bytes(tls::ORIGINAL_TYPES),

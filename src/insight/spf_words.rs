@@ -20,7 +20,10 @@ pub(super) fn judge(usage: &SpfUsage, (term, depth): (SpfTerm, u32), sum: TermSu
         TermUse::Needed => {
             let verb = if sum.would_lose == 1 { "loses its" } else { "lose their" };
             let lost = counted(sum.would_lose, "message", "messages");
-            format!("{lost} of {} {verb} only aligned pass without it.", grouped(sum.messages))
+            format!(
+                "{lost} of {} {verb} only aligned pass without it.",
+                grouped(sum.messages)
+            )
         }
         TermUse::Used => format!("{messages} matched it, and none loses its only aligned pass without it."),
         TermUse::Unused => format!("It was not used for {}.", counted(days, "day", "days")),
@@ -30,7 +33,8 @@ pub(super) fn judge(usage: &SpfUsage, (term, depth): (SpfTerm, u32), sum: TermSu
             counted(days, "day", "days")
         ),
         TermUse::NotKnown => {
-            "Which messages match it is not known: it depends on more than the address, or DNS did not answer.".to_owned()
+            "Which messages match it is not known: it depends on more than the address, or DNS did not answer."
+                .to_owned()
         }
         TermUse::End => format!("{messages} matched nothing before it."),
     };
@@ -61,14 +65,14 @@ pub(super) fn sentence(usage: &SpfUsage, domain: &str) -> String {
     if let Some(fault) = &trial.fault {
         return format!("Receivers give up on the SPF record before its end: {fault}.");
     }
-    let lookups = format!(
-        "The record needs {} of {SPF_LOOKUPS_MAX} DNS lookups",
-        trial.lookups
-    );
+    let lookups = format!("The record needs {} of {SPF_LOOKUPS_MAX} DNS lookups", trial.lookups);
     if usage.decided == 0 {
         return format!("{lookups}, and no message of these days has {domain} as its MAIL FROM.");
     }
-    let unused = usage.terms.iter().filter(|one| one.depth == 0 && one.standing == TermUse::Unused);
+    let unused = usage
+        .terms
+        .iter()
+        .filter(|one| one.depth == 0 && one.standing == TermUse::Unused);
     let (count, saved) = unused.fold((0, 0), |(count, saved), one| (count + 1, saved + one.term.lookups));
     match count {
         0 => format!("{lookups}."),

@@ -29,12 +29,14 @@ mod query;
 mod readiness;
 mod reports;
 mod search;
+mod selectors;
 mod senders;
 mod sessions;
 mod settings;
 mod setup;
 mod sign_in_link;
 mod sources;
+mod spf;
 mod state;
 mod tables;
 mod tabs;
@@ -123,6 +125,7 @@ pub fn router_with(api: Router, store: Store, clock: Clock, options: PageOptions
         .route("/view/{id}/reporters.csv", get(tables::reporters_csv))
         .route("/view/{id}/dkim", get(tables::dkim))
         .route("/view/{id}/dkim.csv", get(tables::dkim_csv))
+        .route("/view/{id}/spf", get(spf::show))
         .route("/view/{id}/reports", get(reports::list))
         .route("/view/{id}/reports.csv", get(reports::csv))
         .route("/view/{id}/reports/{number}", get(reports::show))

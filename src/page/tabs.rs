@@ -19,17 +19,19 @@ pub(super) enum Tab {
     Sources,
     Reporters,
     Dkim,
+    Spf,
     Reports,
     Tls,
     Setup,
     Settings,
 }
 
-const TABS: [(Tab, &str, &str); 8] = [
+const TABS: [(Tab, &str, &str); 9] = [
     (Tab::Overview, "", "Overview"),
     (Tab::Sources, "/sources", "Sources"),
     (Tab::Reporters, "/reporters", "Reporters"),
     (Tab::Dkim, "/dkim", "DKIM"),
+    (Tab::Spf, "/spf", "SPF"),
     (Tab::Reports, "/reports", "Reports"),
     (Tab::Tls, "/tls", "TLS"),
     (Tab::Setup, "/setup", "DNS set-up"),

@@ -115,7 +115,7 @@ pub use distribute::{Distributed, Misrouted};
 pub use error::{Behind, Fault, NoRoom, StoreError};
 pub use events::{ALL_EVENTS, Event, EventKind, Wanted};
 pub use export::ExportedRecord;
-pub use facets::{Reporter, Signature};
+pub use facets::{Reporter, Signature, SignatureDay};
 pub use feeds::FailingFeed;
 pub use figures::{Sender, SourceOrder, SourceQuery};
 pub use findings::{FindingChange, FindingKind, Snooze, StoredFinding};

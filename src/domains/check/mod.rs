@@ -12,6 +12,7 @@ mod merge;
 mod mx;
 mod own_networks;
 mod policy;
+mod selectors;
 mod spf;
 mod spf_networks;
 mod spf_published;
@@ -30,6 +31,8 @@ pub use self::in_force::{InForce, PolicyFrom, RecordKind, Unread};
 
 use self::dmarc::Discovered;
 use self::merge::Merged;
+pub use self::selectors::KeyInDns;
+pub(super) use self::selectors::keys as selector_keys;
 pub use self::spf::LOOKUPS_MAX as SPF_LOOKUPS_MAX;
 pub use self::spf_published::PublishedSpf;
 pub(super) use self::spf_published::published_spf;

@@ -13,12 +13,18 @@ use crate::dns::{Dns, Freshness, Unanswered};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PublishedSpf {
     /// One record, with what it says of addresses.
-    Record { text: String, trial: Box<SpfTrial> },
+    Record {
+        text: String,
+        trial: Box<SpfTrial>,
+    },
     None,
     /// Receivers use none of several (RFC 7208, 4.5).
     Several(usize),
     /// A record that receivers cannot read, with a sentence about why.
-    Faulty { text: String, sentence: String },
+    Faulty {
+        text: String,
+        sentence: String,
+    },
     /// DNS did not answer, or there are no name servers to ask.
     NotKnown,
 }

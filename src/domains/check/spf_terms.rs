@@ -65,7 +65,9 @@ pub(super) fn terms(text: &str, name: &str) -> Result<Vec<Term>, String> {
         // RFC 7208, 6: a name and `=` is a modifier. Modifiers other than these two are ignored.
         if let Some((modifier, value)) = lower.split_once('=').filter(|(name, _)| is_modifier(name)) {
             let is_fit = match modifier {
-                "redirect" => is_domain_spec(value) && redirect.replace((target(value, What::Redirect), word)).is_none(),
+                "redirect" => {
+                    is_domain_spec(value) && redirect.replace((target(value, What::Redirect), word)).is_none()
+                }
                 "exp" => {
                     explanations += 1;
                     is_domain_spec(value) && explanations == 1

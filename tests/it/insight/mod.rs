@@ -6,3 +6,4 @@ mod rules;
 mod simulate;
 mod snoozes;
 mod spf;
+mod spf_terms;
