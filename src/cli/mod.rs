@@ -16,9 +16,11 @@ mod keys;
 mod networks;
 mod openapi;
 mod parse;
+mod plausibility;
 mod progress;
 mod quarantine;
 mod readiness;
+mod receipts;
 mod reports;
 mod selectors;
 mod senders;
@@ -94,6 +96,8 @@ enum Command {
     Simulate(simulate::Args),
     Spf(spf::Args),
     Selectors(selectors::Args),
+    Plausibility(plausibility::Args),
+    Receipts(receipts::Args),
     Networks(networks::Args),
     Verify(verify::Args),
     #[command(subcommand)]
@@ -192,6 +196,8 @@ fn run(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
             Command::Readiness(args) => Box::pin(readiness::run(context, args, out)).await,
             Command::Digest(args) => Box::pin(digest::run(context, args, out)).await,
             Command::Simulate(args) => Box::pin(simulate::run(context, args, out)).await,
+            Command::Receipts(args) => Box::pin(receipts::run(context, args, out)).await,
+            Command::Plausibility(args) => Box::pin(plausibility::run(context, args, out)).await,
             Command::Selectors(args) => Box::pin(selectors::run(context, args, out)).await,
             Command::Spf(args) => Box::pin(spf::run(context, args, out)).await,
             Command::Parse(_)

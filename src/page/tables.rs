@@ -52,6 +52,7 @@ pub(super) async fn reporters(
                 @if reporters.is_empty() { (no_rows(pagination, table)) } @else { (table) }
                 (pages(pagination, ("reporter", "reporters"), to))
             }
+            p .small { a href=(format!("/view/{id}/plausibility{}", asked.only(&RANGE))) { "Do they agree with their own evidence?" } }
         }
     };
     Ok((list.status(), page(&visitor, &domain, Tab::Reporters, &asked, content)))

@@ -1,6 +1,7 @@
 //! `tallymark spf` and `tallymark selectors`: what of a domain's records is used.
 
 use serde_json::Value;
+use tallymark::base::clock::{Clock, format_instant};
 
 use super::senders::home;
 use super::{Home, fails, stdout};
@@ -69,5 +70,52 @@ async fn selectors_are_listed_with_their_sentences() {
         (&first["standing"], &first["key"]),
         (&"passing".into(), &"found".into()),
         "{found}"
+    );
+}
+
+#[test]
+fn reporters_that_contradict_themselves_are_named() {
+    let home = home();
+    let text = stdout(&home.run(&["plausibility", "example.com"]).success());
+    assert!(
+        text.starts_with("The only reporter agrees with its own evidence"),
+        "{text}"
+    );
+    assert!(
+        text.contains("\nReporter: 87 messages, and all agree with their evidence.\n"),
+        "{text}"
+    );
+    let text = stdout(&home.run(&["plausibility", "example.com", "--json"]).success());
+    let found: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(found["all"]["messages"], 87);
+}
+
+#[test]
+fn a_receipt_says_who_confirms_a_change() {
+    let home = home();
+    let text = stdout(&home.run(&["receipts", "example.com"]).success());
+    assert_eq!(
+        text,
+        "No change of the last 90 days is known. --at asks about another instant.\n"
+    );
+    let now = Clock::system().now();
+    let at = format_instant(now);
+    let text = stdout(&home.run(&["receipts", "example.com", "--at", &at]).success());
+    assert!(text.contains("You changed something: 0 of "), "{text}");
+    assert!(
+        text.contains("Waiting for Reporter; last failing message before the change "),
+        "{text}"
+    );
+    let found = stdout(&home.run(&["receipts", "example.com", "--at", &at, "--json"]).success());
+    let found: Value = serde_json::from_str(&found).unwrap();
+    assert_eq!(
+        (&found["receipts"][0]["at"], &found["receipts"][0]["is_closed"]),
+        (&at.into(), &false.into())
+    );
+    fails(
+        &home,
+        &["receipts", "example.com", "--at", "soon"],
+        1,
+        "--at must be an instant of the last 365 days",
     );
 }

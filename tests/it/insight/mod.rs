@@ -2,6 +2,7 @@
 
 mod identity;
 mod oracle;
+mod plausibility;
 mod rules;
 mod simulate;
 mod snoozes;

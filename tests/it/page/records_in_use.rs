@@ -2,7 +2,7 @@
 
 use super::protection::Session;
 use crate::domains::named;
-use crate::http::senders::report;
+use crate::http::senders::{self, report};
 use crate::http::{PASS, Sample, TestApp};
 use crate::provenance::dns::Dns;
 
@@ -84,6 +84,48 @@ async fn a_domain_without_answers_of_dns_has_its_pages() {
     let page = session.get(&app, &format!("/view/{id}/dkim")).await;
     assert!(
         page.text().contains("10 of 10 messages of its last 30 days passed."),
+        "{}",
+        page.text()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reporters_that_contradict_themselves_are_shown_with_an_example() {
+    let (app, id) = senders::app().await;
+    let session = Session::sign_in(&app, &app.key).await;
+    let page = session.get(&app, &format!("/view/{id}/reporters")).await;
+    assert!(page.text().contains(&format!("/view/{id}/plausibility")));
+    let page = session.get(&app, &format!("/view/{id}/plausibility")).await;
+    assert_eq!(page.status, 200);
+    for expect in [
+        "1 of 1 reporter contradicts its own evidence in more than 1 message of 100.",
+        "<span class=\"chip odd\">contradicts itself</span>",
+        "SPF aligned without evidence",
+    ] {
+        assert!(page.text().contains(expect), "{expect}: {}", page.text());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_has_its_receipt() {
+    let (app, id) = senders::app().await;
+    let session = Session::sign_in(&app, &app.key).await;
+    let overview = session.get(&app, &format!("/view/{id}")).await;
+    assert!(overview.text().contains(&format!("/view/{id}/receipts")));
+    let page = session.get(&app, &format!("/view/{id}/receipts")).await;
+    assert!(page.text().contains("No change is known"), "{}", page.text());
+    let page = session.get(&app, &format!("/view/{id}/receipts?day=2026-03-22")).await;
+    assert!(
+        page.text()
+            .contains("Still failing at google.com; last failing message before the change"),
+        "{}",
+        page.text()
+    );
+    assert!(page.text().contains("<span class=\"chip bad\">still failing</span>"));
+    let page = session.get(&app, &format!("/view/{id}/receipts?day=2030-01-01")).await;
+    assert_eq!(page.status, 422);
+    assert!(
+        page.text().contains("This must be an instant of the last 365 days"),
         "{}",
         page.text()
     );
