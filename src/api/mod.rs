@@ -17,16 +17,20 @@ mod intake;
 mod keys;
 mod newest;
 mod pagination;
+mod plausibility;
 mod proof;
 mod readiness;
+mod receipts;
 mod records;
 mod reports;
 mod schema;
 mod search;
+mod selectors;
 mod senders;
 mod service;
 mod simulation;
 mod sources;
+mod spf;
 mod taken;
 mod thresholds;
 mod tls;
@@ -66,18 +70,24 @@ pub use newest::{
     RemovedInBoth, VerifyOne,
 };
 pub use pagination::{CSV_ROWS_MAX, PAGED_ROWS_MAX, Pagination};
+pub use plausibility::{
+    ContradictionCount, ContradictionExample, PlausibilityBody, PlausibleFigures, ReporterPlausibilityBody,
+};
 pub use proof::{MailKeyBody, ProofBody};
 pub use readiness::{CheckBody, FailingBody, ReadinessBody, StepBody, ToFixBody};
+pub use receipts::{ReceiptBody, ReceiptList, ReporterReceiptBody, ServiceReceiptBody};
 pub use records::{Dispositions, DkimBody, OmittedBody, PolicyBody, RawBody, ReasonBody, RecordBody, SpfBody};
 pub use reports::{
     ArrivalItem, Arrivals, DecisionBody, MailBody, MailSignatureBody, MailSpfBody, ProvenanceBody, REPORT_STATUSES,
     ReportBody, ReportItem, ReportList, TlsBody, WarningBody,
 };
 pub use schema::{
-    AnyObject, CATEGORIES, CHANNEL_KEY, CHECKS, CLASSES, DOMAIN_KEY, EVIDENCE, FLOWS, LOGO_URL_BYTES_MAX, ORIGINS,
-    OVERRIDES, PLAIN, PLATFORMS, POLICY_FROM, PTR_STATES, RECORD_KINDS, STEPS, SUBJECT_KINDS, VERDICTS, WHOSE, Word,
+    AnyObject, CATEGORIES, CHANGE_CAUSES, CHANNEL_KEY, CHECKS, CLASSES, CONTRADICTIONS, DOMAIN_KEY, EVIDENCE, FLOWS,
+    KEYS_IN_DNS, LOGO_URL_BYTES_MAX, ORIGINS, OVERRIDES, PLAIN, PLATFORMS, POLICY_FROM, PTR_STATES, RECEIPT_STANDINGS,
+    RECORD_KINDS, SELECTOR_STANDINGS, SPF_STATES, STEPS, SUBJECT_KINDS, TERM_USES, VERDICTS, WHOSE, Word,
 };
 pub use search::{HIT_KINDS, Hit, HitTotals, SearchList};
+pub use selectors::{SelectorBody, SelectorList};
 pub use senders::{
     FlowBody, FlowList, FlowsBody, NameBody, ServiceBody, ServiceList, SubdomainBody, SubdomainList, SumsBody,
 };
@@ -91,6 +101,7 @@ pub use sources::{
     ReportMention, ReporterBody, ReporterList, SenderBody, SenderList, SignatureBody, SignatureList, SourceBody,
     SourceDetail, SourceList, SourceRecord,
 };
+pub use spf::{MailFromBody, SpfTermBody, SpfUsageBody};
 pub use taken::{Taken, TakenAside, TakenReport, TakenTlsReport};
 pub use thresholds::{SET_BY, ThresholdBody, ThresholdList, ThresholdPatch};
 pub use tls::{

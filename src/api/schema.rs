@@ -80,6 +80,13 @@ texts! {
     VerdictWord = words(&VERDICTS, |word| word);
     StepWord = words(&STEPS, |word| word);
     CheckWord = words(&CHECKS, |word| word);
+    ChangeCauseWord = words(&CHANGE_CAUSES, |word| word);
+    ReceiptStandingWord = words(&RECEIPT_STANDINGS, |word| word);
+    ContradictionWord = words(&CONTRADICTIONS, |word| word);
+    SelectorStandingWord = words(&SELECTOR_STANDINGS, |word| word);
+    KeyInDnsWord = words(&KEYS_IN_DNS, |word| word);
+    SpfStateWord = words(&SPF_STATES, |word| word);
+    TermUseWord = words(&TERM_USES, |word| word);
     OverrideWord = words(&OVERRIDES, |word| word);
     /// A path of this API with its query.
     RowsPath = text(json!({ "examples": ["/domains/dom_abc123def456/dmarc/stats?from=2026-03-01&to=2026-03-30"] }));
@@ -152,6 +159,27 @@ pub const VERDICTS: [&str; 5] = ["done", "ready", "not_yet", "no_record", "no_da
 pub const STEPS: [&str; 5] = ["p", "sp", "np", "t", "pct"];
 /// What is checked before the policy may be stricter.
 pub const CHECKS: [&str; 5] = ["days", "own_pass", "new_senders", "records", "reporters"];
+/// Where a change is known from.
+pub const CHANGE_CAUSES: [&str; 3] = ["record", "decision", "stated"];
+/// What a reporter says of a service after a change.
+pub const RECEIPT_STANDINGS: [&str; 3] = ["failing", "waiting", "confirmed"];
+/// How a record contradicts its own evidence.
+pub const CONTRADICTIONS: [&str; 6] = [
+    "dkim_pass_without_evidence",
+    "dkim_fail_despite_evidence",
+    "spf_pass_without_evidence",
+    "spf_fail_despite_evidence",
+    "stricter_without_reason",
+    "milder_without_reason",
+];
+/// How a DKIM selector is used.
+pub const SELECTOR_STANDINGS: [&str; 4] = ["failing", "passing", "recent", "historical"];
+/// What DNS has at the name of a DKIM key.
+pub const KEYS_IN_DNS: [&str; 4] = ["not_known", "none", "revoked", "found"];
+/// What DNS has of SPF.
+pub const SPF_STATES: [&str; 5] = ["record", "none", "several", "faulty", "not_known"];
+/// How a term of an SPF record is used.
+pub const TERM_USES: [&str; 6] = ["needed", "used", "unused", "not_seen", "not_known", "end"];
 /// Words of `category`.
 pub const CATEGORIES: [&str; 21] = [
     "mailbox",

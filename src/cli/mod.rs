@@ -16,15 +16,19 @@ mod keys;
 mod networks;
 mod openapi;
 mod parse;
+mod plausibility;
 mod progress;
 mod quarantine;
 mod readiness;
+mod receipts;
 mod reports;
+mod selectors;
 mod senders;
 mod serve;
 mod services;
 mod simulate;
 mod sources;
+mod spf;
 mod text;
 mod verify;
 
@@ -90,6 +94,10 @@ enum Command {
     Readiness(readiness::Args),
     Digest(digest::Args),
     Simulate(simulate::Args),
+    Spf(spf::Args),
+    Selectors(selectors::Args),
+    Plausibility(plausibility::Args),
+    Receipts(receipts::Args),
     Networks(networks::Args),
     Verify(verify::Args),
     #[command(subcommand)]
@@ -188,6 +196,10 @@ fn run(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
             Command::Readiness(args) => Box::pin(readiness::run(context, args, out)).await,
             Command::Digest(args) => Box::pin(digest::run(context, args, out)).await,
             Command::Simulate(args) => Box::pin(simulate::run(context, args, out)).await,
+            Command::Receipts(args) => Box::pin(receipts::run(context, args, out)).await,
+            Command::Plausibility(args) => Box::pin(plausibility::run(context, args, out)).await,
+            Command::Selectors(args) => Box::pin(selectors::run(context, args, out)).await,
+            Command::Spf(args) => Box::pin(spf::run(context, args, out)).await,
             Command::Parse(_)
             | Command::Config(_)
             | Command::Openapi(_)

@@ -13,7 +13,10 @@ mod standing;
 
 pub use crate::base::Purpose;
 pub use crate::store::{RecordState, Suggestion};
-pub use check::{InForce, PolicyFrom, RecordKind, SpfTrial, Tried, Unread};
+pub use check::{
+    InForce, KeyInDns, PolicyFrom, PublishedSpf, RecordKind, SPF_LOOKUPS_MAX, SpfTerm, SpfTermKind, SpfTrial, Tried,
+    Unread,
+};
 pub use conflicts::{Conflict, DomainNames, NameField, conflicts};
 pub use identifiers::{IDENTIFIER_RANDOM_BYTES, public_id, rua_token};
 pub use keyring::{Keyring, KeyringError};

@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use super::check::SpfTrial;
+use super::check::{KeyInDns, PublishedSpf, SpfTrial};
 use super::dkim;
 use super::keyring::{Keyring, KeyringError};
 use super::records::{DnsRecord, ServiceNames, advice, records, rua_address};
@@ -159,6 +159,18 @@ impl Domains {
     pub async fn try_spf(&self, domain: &DomainName, text: &str) -> Result<SpfTrial, String> {
         let options = &self.0.options;
         check::try_spf(options.dns.as_ref(), domain, text, options.check_time_max).await
+    }
+
+    /// The SPF record that DNS has for the domain now.
+    pub async fn published_spf(&self, domain: &DomainName) -> PublishedSpf {
+        let options = &self.0.options;
+        check::published_spf(options.dns.as_ref(), domain, options.check_time_max).await
+    }
+
+    /// What DNS has at the names of DKIM keys, in their order.
+    pub async fn selector_keys(&self, names: &[String]) -> Vec<KeyInDns> {
+        let options = &self.0.options;
+        check::selector_keys(options.dns.as_ref(), names, options.check_time_max).await
     }
 
     /// What the domain must publish. A domain without a DKIM key gets one: it is made at the first request.

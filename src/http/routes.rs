@@ -16,22 +16,22 @@ use super::request_scope::scoped;
 use super::state::AppState;
 use super::{
     api_keys, arrivals, attention, breakdown, channels, decisions, digests, domains, export, failure_reports, figures,
-    findings, hand_in, inbound, mail_links, openapi, overview, overview_choice, paging, posting, proof, quarantine,
-    range, readiness, refused, report_record, reports, search, senders, service, simulate, source, thresholds, tls,
-    tls_token, trust, upload, webhooks,
+    findings, hand_in, inbound, mail_links, openapi, overview, overview_choice, paging, plausibility, posting, proof,
+    quarantine, range, readiness, receipts, refused, report_record, reports, search, selectors, senders, service,
+    simulate, source, spf, thresholds, tls, tls_token, trust, upload, webhooks,
 };
 use crate::api::{
     AcceptedAnswer, AnyObject, ApiKeyWithSecret, Arrivals, Attention, ChannelDeliveryList, ChannelInput, ChannelList,
     ChannelOne, ChannelPut, ChannelTested, DecisionInput, DeliveryList, DigestBody, DigestInput, DigestList,
     DigestPreview, DigestPut, DomainInput, DomainList, DomainOne, DomainPatch, FailureReportBody, FailureReportList,
     FindingBody, FindingList, FlowList, Health, IpInput, KeyBody, KeyInput, KeyList, MailLinkBody, MailList,
-    MessageList, Overview, ProofBody, Readiness, ReadinessBody, RecordBody, RefusedList, Removed, RemovedInBoth,
-    ReplayInput, Replayed, ReportBody, ReportItem, ReportList, ReporterInput, ReporterList, RotateInput, SearchList,
-    SenderDecisionBody, SenderDecisionInput, SenderDecisionList, SenderList, ServiceList, SignatureList,
-    SimulationBody, SimulationInput, SnoozeInput, SourceDetail, SourceList, StatsBody, SubdomainList, Success, Taken,
-    ThresholdList, ThresholdPatch, TlsFailureList, TlsReportBody, TlsReportList, TlsStats, TlsTokenBody, TlsTokenMade,
-    TrustBody, TrustPatch, VerifyOne, WebhookInput, WebhookList, WebhookOne, WebhookPatch, WebhookTested,
-    WebhookWithSecret,
+    MessageList, Overview, PlausibilityBody, ProofBody, Readiness, ReadinessBody, ReceiptList, RecordBody, RefusedList,
+    Removed, RemovedInBoth, ReplayInput, Replayed, ReportBody, ReportItem, ReportList, ReporterInput, ReporterList,
+    RotateInput, SearchList, SelectorList, SenderDecisionBody, SenderDecisionInput, SenderDecisionList, SenderList,
+    ServiceList, SignatureList, SimulationBody, SimulationInput, SnoozeInput, SourceDetail, SourceList, SpfUsageBody,
+    StatsBody, SubdomainList, Success, Taken, ThresholdList, ThresholdPatch, TlsFailureList, TlsReportBody,
+    TlsReportList, TlsStats, TlsTokenBody, TlsTokenMade, TrustBody, TrustPatch, VerifyOne, WebhookInput, WebhookList,
+    WebhookOne, WebhookPatch, WebhookTested, WebhookWithSecret,
 };
 
 /// What every node answers, whatever else it does.
@@ -77,12 +77,16 @@ fn table() -> Vec<Entry> { let mut table = vec![
     get   ("/domains/{id}/dmarc/thresholds",                           Read,    thresholds::of_domain, "Show the thresholds of the rules for a domain").answers::<ThresholdList>(200),
     patch ("/domains/{id}/dmarc/thresholds",                           Write,   thresholds::set_of_domain, "Change the thresholds of the rules for a domain").takes::<ThresholdPatch>().answers::<ThresholdList>(200),
     get   ("/domains/{id}/dmarc/readiness",                            Read,    readiness::show,       "Show whether the policy may be stricter, and what stands in the way").long().with(DAYS).answers::<ReadinessBody>(200),
+    get   ("/domains/{id}/dmarc/receipts",                             Read,    receipts::receipt_list, "Show which reporters have seen a change work").long().with(RECEIPTS).answers::<ReceiptList>(200),
     post  ("/domains/{id}/dmarc/simulate",                             Ask,     simulate::simulate,   "Show what another policy would do to the messages of a range of days").long().with(DAYS).takes::<SimulationInput>().answers::<SimulationBody>(200),
+    get   ("/domains/{id}/dmarc/spf",                                  Read,    spf::usage,            "Show which terms of the SPF record messages need").long().with(DAYS).answers::<SpfUsageBody>(200),
     get   ("/domains/{id}/dmarc/export",                               Read,    export::export,        "Export every row").long().with(EXPORT).answers_bytes(export::TYPES),
     get   ("/domains/{id}/dmarc/sources/{source_ip}",                  Read,    source::show,          "Show a sending address and the rows behind its figures").long().with(SOURCE).lists::<SourceDetail<'_>>(),
     get   ("/domains/{id}/dmarc/senders",                              Read,    breakdown::senders,    "List sending organisations and networks, by messages").long().with(RANKED).lists::<SenderList>(),
     get   ("/domains/{id}/dmarc/reporters",                            Read,    breakdown::reporters,  "List reporters, by messages").long().with(RANKED).lists::<ReporterList>(),
+    get   ("/domains/{id}/dmarc/plausibility",                         Read,    plausibility::plausible, "Show which reporters contradict their own evidence").long().with(DAYS).answers::<PlausibilityBody>(200),
     get   ("/domains/{id}/dmarc/dkim",                                 Read,    breakdown::signatures, "List DKIM signers, by messages").long().with(RANKED).lists::<SignatureList>(),
+    get   ("/domains/{id}/dmarc/selectors",                            Read,    selectors::selector_list, "List DKIM selectors, and say which are still used").long().answers::<SelectorList>(200),
     get   ("/domains/{id}/tls/reports",                                Read,    tls::list,             "List TLS reports, newest window first").long().with(TLS_REPORTS).lists::<TlsReportList>(),
     get   ("/domains/{id}/tls/reports/{report_id}",                    Read,    tls::show,             "Show a TLS report with its policies and failures").long().answers::<TlsReportBody>(200),
     get   ("/domains/{id}/dmarc/reports/{report_id}/proof",            Read,    proof::show,           "Fetch the mail of a report with the keys that prove it").long().answers::<ProofBody>(200),
@@ -163,6 +167,7 @@ type Parameters = &'static [&'static [Parameter]];
 
 const DELIVERIES: Parameters = &[paging::PARAMETERS];
 const DAYS: Parameters = &[range::DAYS];
+const RECEIPTS: Parameters = &[receipts::PARAMETERS];
 const STATS: Parameters = &[range::DAYS, figures::OPTIONS];
 const FINDINGS: Parameters = &[paging::PARAMETERS, paging::AFTER_NUMBER, findings::PARAMETERS];
 const NUMBERED: Parameters = &[paging::PARAMETERS, paging::AFTER_NUMBER];

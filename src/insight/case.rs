@@ -78,6 +78,18 @@ fn bit(bits: [u8; 2], mode: AlignmentMode) -> u8 {
     bits[usize::from(mode.code())]
 }
 
+/// The MAIL FROM domain that SPF was checked for, with its result: `domain`, if it is among several, else the first. Where a
+/// reporter gives no result, it is the one that the result would be about.
+pub(super) fn mail_from<'e>(evidence: &'e Evidence, domain: &str) -> Option<(&'e str, AuthResult)> {
+    let without_result = evidence.envelope_from.as_deref().filter(|_| evidence.spf.is_empty());
+    let identities = || {
+        let deciding = evidence.deciding_spf();
+        deciding.chain(without_result.map(|name| (name, AuthResult::None)))
+    };
+    let own = identities().find(|(name, _)| name.eq_ignore_ascii_case(domain));
+    own.or_else(|| identities().next())
+}
+
 /// The first reason that a reporter gives for not applying the policy. That a message was left out by `pct` or by a test is
 /// the policy itself.
 pub(super) fn override_reason(evidence: &Evidence) -> Option<ReasonKind> {

@@ -2,11 +2,9 @@
 
 use hashbrown::HashMap;
 
-use super::case::{Aligned, override_reason};
-use super::policy::{Asked, Place};
-use super::simulator::handled;
-use crate::base::{Day, DayRange, words};
-use crate::report::aggregate::{Evidence, Policy, PolicyPublished};
+use super::contradiction::{Claim, ContradictionKind, Judged};
+use crate::base::{Day, DayRange};
+use crate::report::aggregate::{Evidence, PolicyPublished};
 use crate::store::{Domain, RangeReader, RangeRecord, ReportSummary, Store, StoreError};
 
 /// Contradictions that are told apart, and listed.
@@ -18,20 +16,6 @@ const ALWAYS: DayRange = DayRange {
     first: Day(i32::MIN),
     last: Day(i32::MAX),
 };
-
-words! {
-    /// How a record contradicts its own evidence.
-    ContradictionKind: u8 {
-        DkimPass = 0 "dkim_pass_without_evidence",
-        DkimFail = 1 "dkim_fail_despite_evidence",
-        SpfPass = 2 "spf_pass_without_evidence",
-        SpfFail = 3 "spf_fail_despite_evidence",
-        /// More was done than was asked, without a reason.
-        Stricter = 4 "stricter_without_reason",
-        /// Less was done than was asked, without a reason.
-        Milder = 5 "milder_without_reason",
-    }
-}
 
 /// Records of one reporter that contradict their evidence in the same way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,14 +73,6 @@ pub async fn identity(store: &Store, domains: &[Domain]) -> Result<Identity, Sto
     Ok(found)
 }
 
-/// What has to be known of a record's evidence.
-#[derive(Debug, Clone, Copy)]
-struct Case {
-    aligned: Aligned,
-    place: Place,
-    has_reason: bool,
-}
-
 struct Comparison<'f> {
     found: &'f mut Identity,
     policy: PolicyPublished,
@@ -125,28 +101,11 @@ impl<'f> Comparison<'f> {
     }
 }
 
-/// The least and the most that a policy asks for failing messages. Whether a name below the policy domain existed is not
-/// known.
-fn asked(policy: &PolicyPublished, place: Place) -> (Policy, Policy) {
-    let places: &[Place] = match place {
-        Place::Own => &[Place::Own],
-        _ => &[Place::Existing, Place::Missing],
-    };
-    let asked = || places.iter().map(|place| Asked::new(policy, *place));
-    let least = asked().map(Asked::least).min().unwrap_or(Policy::None);
-    (least, asked().map(Asked::most).max().unwrap_or(least))
-}
-
 impl RangeReader for Comparison<'_> {
-    type Made = Case;
+    type Made = Claim;
 
-    fn make(&mut self, evidence: &Evidence, policy_domain: &str) -> Case {
-        let author = evidence.author(policy_domain);
-        Case {
-            aligned: Aligned::new(evidence, author, policy_domain),
-            place: Place::new(author, policy_domain, None),
-            has_reason: override_reason(evidence).is_some(),
-        }
+    fn make(&mut self, evidence: &Evidence, policy_domain: &str) -> Claim {
+        Claim::new(evidence, policy_domain)
     }
 
     fn report(&mut self, report: &ReportSummary) {
@@ -154,43 +113,16 @@ impl RangeReader for Comparison<'_> {
         self.reporter = report.org_name.as_deref().unwrap_or_default().into();
     }
 
-    fn record(&mut self, record: RangeRecord, case: Case) {
-        use ContradictionKind::{DkimFail, DkimPass, Milder, SpfFail, SpfPass, Stricter};
+    fn record(&mut self, record: RangeRecord, claim: Claim) {
         self.found.records += record.records;
-        let (dkim, spf) = case.aligned.under(&self.policy);
-        let verdict = record.verdict;
-        let kinds = [
-            (verdict.dkim_aligned && !dkim, DkimPass),
-            (!verdict.dkim_aligned && dkim, DkimFail),
-            (verdict.spf_aligned && !spf, SpfPass),
-            (!verdict.spf_aligned && spf, SpfFail),
-        ];
-        let mut kinds: Vec<_> = kinds
-            .into_iter()
-            .filter(|(is_so, _)| *is_so)
-            .map(|(_, kind)| kind)
-            .collect();
-        let (least, most) = match dkim || spf {
-            true => (Policy::None, Policy::None),
-            false => asked(&self.policy, case.place),
-        };
-        let differs = handled(verdict.disposition).and_then(|handled| match handled {
-            _ if handled < least => Some(Milder),
-            _ if handled > most => Some(Stricter),
-            _ => None,
-        });
-        let is_overridden = kinds.is_empty() && differs.is_some() && case.has_reason;
-        // A disposition that follows from another verdict is no contradiction of its own.
-        if kinds.is_empty() && !is_overridden {
-            kinds.extend(differs);
-        }
-        let outcome = match (kinds.is_empty(), is_overridden) {
-            (true, true) => &mut self.found.overridden,
-            (true, false) => &mut self.found.agreeing,
-            (false, _) => &mut self.found.contradicting,
+        let judged = claim.judge(&self.policy, record.verdict);
+        let outcome = match judged {
+            Judged::Agrees => &mut self.found.agreeing,
+            Judged::Overridden => &mut self.found.overridden,
+            Judged::Contradicts(_) => &mut self.found.contradicting,
         };
         *outcome += record.records;
-        for kind in kinds {
+        for kind in judged.kinds() {
             self.contradicts(kind, &record);
         }
     }

@@ -5,32 +5,47 @@
 mod attention;
 mod case;
 mod completeness;
+mod contradiction;
 mod digest;
 mod groups;
 mod identity;
 mod naming;
+mod plausibility;
 mod policy;
 mod published;
 mod readiness;
+mod receipts;
 mod reporters;
 mod rules;
+mod selectors;
 mod simulate;
 mod simulation;
 mod simulator;
+mod spf_figures;
+mod spf_usage;
+mod spf_words;
 mod sums;
 #[cfg(test)]
 mod testdata;
 
 pub use attention::{Concern, Finding, Findings, attention, attention_stretches};
 pub use completeness::{Completeness, DayShare, Missing, SilentReporter, history_range, is_settled};
+pub use contradiction::ContradictionKind;
 pub use digest::{DigestScope, digest};
 pub use groups::{Group, Listed};
-pub use identity::{Contradiction, ContradictionKind, Identity, identity};
+pub use identity::{Contradiction, Identity, identity};
+pub use plausibility::{Example, Figures, Part, Plausibility, ReporterPlausibility, plausibility};
 pub use policy::PolicyChange;
 pub use published::Origin;
 pub use readiness::{Blocker, Check, Checked, Readiness, Step, Verdict, readiness};
+pub use receipts::{
+    Change, ChangeCause, Receipt, ReceiptStanding, ReporterReceipt, STATED_DAYS_MAX, ServiceReceipt, changes, receipts,
+};
 pub use reporters::is_silent;
 pub use rules::{Applied, apply_rules};
+pub use selectors::{Selector, SelectorStanding, Selectors, selectors};
 pub use simulate::{SimulateError, Simulated, prepare, simulate};
 pub use simulation::{FIXED_MAX, Simulation};
+pub use spf_figures::{MailFrom, SpfState, SpfUsage, TermFigures, TermUse};
+pub use spf_usage::spf_usage;
 pub use sums::{Counts, Shift};

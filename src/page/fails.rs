@@ -34,6 +34,7 @@ pub(super) fn card(view: &str, asked: &Asked, found: &ReadinessBody) -> Markup {
                 @if found.to_fix.is_empty() { p .calm { "Nothing to fix: no sender of yours fails." } }
                 @else { (senders(view, asked, found)) }
                 (others(view, asked, &found.failing))
+                p .small { "You changed something? " a href=(format!("{view}/receipts{}", asked.only(&RANGE))) { "See which reporters confirm it" } "." }
             }
         }
     }

@@ -27,16 +27,20 @@ mod layout;
 mod mail_links;
 mod overview;
 mod parts;
+mod plausibility;
 mod query;
 mod readiness;
+mod receipts;
 mod reports;
 mod search;
+mod selectors;
 mod senders;
 mod sessions;
 mod settings;
 mod setup;
 mod sign_in_link;
 mod sources;
+mod spf;
 mod state;
 mod tables;
 mod tabs;
@@ -115,6 +119,7 @@ pub fn router_with(api: Router, store: Store, clock: Clock, options: PageOptions
         .route("/quarantine.csv", get(intake::quarantine_csv))
         .route("/view/{id}", get(domain::show))
         .route("/view/{id}/days.csv", get(domain::days_csv))
+        .route("/view/{id}/receipts", get(receipts::show))
         .route("/view/{id}/sources", get(sources::show))
         .route("/view/{id}/sources.csv", get(sources::csv))
         .route("/view/{id}/services.csv", get(senders::csv))
@@ -123,8 +128,10 @@ pub fn router_with(api: Router, store: Store, clock: Clock, options: PageOptions
         .route("/view/{id}/sources/{source_ip}/records.csv", get(sources::records_csv))
         .route("/view/{id}/reporters", get(tables::reporters))
         .route("/view/{id}/reporters.csv", get(tables::reporters_csv))
+        .route("/view/{id}/plausibility", get(plausibility::show))
         .route("/view/{id}/dkim", get(tables::dkim))
         .route("/view/{id}/dkim.csv", get(tables::dkim_csv))
+        .route("/view/{id}/spf", get(spf::show))
         .route("/view/{id}/reports", get(reports::list))
         .route("/view/{id}/reports.csv", get(reports::csv))
         .route("/view/{id}/reports/{number}", get(reports::show))

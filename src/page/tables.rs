@@ -10,9 +10,10 @@ use super::export;
 use super::glossary::term;
 use super::parts::{csv_link, dash, empty, hostile, no_rows, other_errors, pages, rate, token};
 use super::query::{Asked, RANGE};
+use super::selectors;
 use super::tabs::{Found, Tab, below, find, found, has_none, page, range_form};
 use super::visitor::Visitor;
-use crate::api::{ReporterBody, ReporterList, SignatureBody, SignatureList};
+use crate::api::{ReporterBody, ReporterList, SelectorList, SignatureBody, SignatureList};
 use crate::base::numbers::grouped;
 
 const PER_PAGE: &str = "50";
@@ -51,6 +52,7 @@ pub(super) async fn reporters(
                 @if reporters.is_empty() { (no_rows(pagination, table)) } @else { (table) }
                 (pages(pagination, ("reporter", "reporters"), to))
             }
+            p .small { a href=(format!("/view/{id}/plausibility{}", asked.only(&RANGE))) { "Do they agree with their own evidence?" } }
         }
     };
     Ok((list.status(), page(&visitor, &domain, Tab::Reporters, &asked, content)))
@@ -110,6 +112,7 @@ pub(super) async fn dkim(
         let query = asked.with(&PAGED, &[("per_page", PER_PAGE)]);
         below(&id, &format!("/dmarc/dkim{query}"))
     };
+    let selectors = visitor.api.ask::<SelectorList>(below(&id, "/dmarc/selectors")?);
     let is_empty = |list: &Told<SignatureList>| has_none(list, |list| &list.pagination);
     let Found { list, asked, notice } = found(&visitor, &id, asked, path, is_empty).await?;
     let base = format!("/view/{id}/dkim");
@@ -118,6 +121,7 @@ pub(super) async fn dkim(
         (range_form(&base, &asked, &[], list.wrong()))
         (other_errors(list.wrong(), &RANGE))
         (notice)
+        (selectors::card(&selectors.await?))
         section .card aria-labelledby="signatures" {
             div .head { h2 #signatures { "DKIM signatures" } (csv_link(&format!("{base}.csv{}", asked.only(&RANGE)))) }
             p .muted { "By the domain (d=) and selector (s=) of the signature. A message with several signatures is in several rows." }

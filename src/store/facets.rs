@@ -41,6 +41,19 @@ pub struct Signature {
     pub last_seen: Option<Day>,
 }
 
+/// Messages of one day with signatures of one domain and selector.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignatureDay {
+    pub domain: String,
+    pub selector: String,
+    pub day: Day,
+    pub pass: u64,
+    pub fail: u64,
+}
+
+/// Days of signatures that are read: more than two hundred signers on each day of a year. Of more, the newest are.
+const SIGNATURE_DAYS_MAX: i64 = 100_000;
+
 /// What a facet is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum FacetKind {
@@ -213,6 +226,26 @@ impl Store {
         Ok(signatures)
     }
 
+    /// Who signed the domain's mail on each day of a range, the newest first; at most [`SIGNATURE_DAYS_MAX`].
+    pub async fn signature_days(&self, domain: DomainId, range: DayRange) -> Result<Vec<SignatureDay>, StoreError> {
+        let mut conn = self.read().await?;
+        let args = facet_args(domain, FacetKind::Signature, range).int(SIGNATURE_DAYS_MAX);
+        let rows = Conn(&mut conn).all(sql!("daily_facets_by_day"), args).await?;
+        let mut days = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let one = SignatureDay {
+                domain: row.text("facet")?,
+                selector: row.text("detail")?,
+                day: day(row.opt_int("day")?).unwrap_or(range.last),
+                pass: row.count("pass")?,
+                fail: row.count("fail")?,
+            };
+            days.push(one);
+        }
+        days.retain(|one| one.pass > 0 || one.fail > 0);
+        Ok(days)
+    }
+
     async fn facets(
         &self,
         domain: DomainId,
@@ -220,13 +253,14 @@ impl Store {
         range: DayRange,
     ) -> Result<Vec<super::db::Row>, StoreError> {
         let mut conn = self.read().await?;
-        let args = Args::default()
-            .int(domain.0)
-            .int(kind.code())
-            .int(range.first.0.into())
-            .int(range.last.0.into());
+        let args = facet_args(domain, kind, range);
         Conn(&mut conn).all(sql!("daily_facets_range"), args).await
     }
+}
+
+fn facet_args(domain: DomainId, kind: FacetKind, range: DayRange) -> Args {
+    let args = Args::default().int(domain.0).int(kind.code());
+    args.int(range.first.0.into()).int(range.last.0.into())
 }
 
 /// Writes facets.

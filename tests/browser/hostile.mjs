@@ -46,7 +46,7 @@ await withBrowser({ viewport: { width: 1280, height: 860 } }, async (context) =>
   }
   for (const path of [
     "/", "/intake", "/intake?kind=all", view, `${view}/sources`, `${view}/sources?group=address`, `${view}/sources/198.51.100.1`, `${view}/decisions`,
-    `${view}/reporters`, `${view}/reporters?page=2`, `${view}/dkim`, `${view}/dkim?page=2`, `${view}/reports`, `${view}/reports?page=2`, `${view}/setup`,
+    `${view}/reporters`, `${view}/reporters?page=2`, `${view}/dkim`, `${view}/dkim?page=2`, `${view}/spf`, `${view}/plausibility`, `${view}/receipts?day=2026-03-20`, `${view}/reports`, `${view}/reports?page=2`, `${view}/setup`,
   ]) {
     await safe(path);
   }

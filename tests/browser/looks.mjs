@@ -6,7 +6,7 @@ import { accessible, watch } from "./pages.mjs";
 
 const [origin, key] = process.argv.slice(2);
 const step = (name) => console.log(`-- ${name}`);
-const below = ["", "?days=365", "?days=1", "/sources", "/decisions", "/sources?group=address", "/sources/192.0.2.7?days=365", "/reporters", "/dkim", "/reports", "/reports/1", "/setup", "/settings"];
+const below = ["", "?days=365", "?days=1", "/sources", "/decisions", "/sources?group=address", "/sources/192.0.2.7?days=365", "/reporters", "/plausibility", "/receipts?day=2026-03-20", "/dkim", "/spf", "/reports", "/reports/1", "/setup", "/settings"];
 
 /** What is wrong with the page that is shown: boxes that cut, tiles that leave a gap, chips and tabs out of place. */
 function looks() {

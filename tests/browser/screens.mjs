@@ -20,7 +20,7 @@ for (const scheme of ["light", "dark"]) {
       await signIn(page, origin, key);
       const first = await page.locator("table a[href^='/view/']").first().getAttribute("href");
       const all = paths.length > 0 ? paths : [
-        "/", "/add", "/intake", "{id}", "{id}/sources", "{id}/sources?group=address", "{id}/reporters", "{id}/dkim",
+        "/", "/add", "/intake", "{id}", "{id}/sources", "{id}/sources?group=address", "{id}/reporters", "{id}/dkim", "{id}/spf",
         "{id}/reports", "{id}/setup", "{id}/settings", "{id}/delete", "{id}?days=365", "{id}?from=2020-01-01&to=2020-01-31", "source", "report",
       ];
       for (const path of all) {

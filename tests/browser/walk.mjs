@@ -430,7 +430,7 @@ await withBrowser({ viewport: phone, reducedMotion: "reduce" }, async (context) 
   const watched = watch(page, origin);
   await signIn(page, origin, key);
   const view = await page.locator("table a[href^='/view/']").first().getAttribute("href");
-  const below = ["", "/sources", "/sources?group=address", "/sources/203.0.113.50", "/decisions", "/reporters", "/dkim", "/reports", "/setup", "/settings"];
+  const below = ["", "/sources", "/sources?group=address", "/sources/203.0.113.50", "/decisions", "/reporters", "/plausibility", "/receipts", "/receipts?day=2026-03-20", "/dkim", "/spf", "/spf?try=v%3Dspf1%20-all", "/reports", "/setup", "/settings"];
   for (const path of ["/", "/intake", "/add", "/keys", "/alerts", "/alerts/new/webhook", "/alerts/new/telegram", "/glossary", "/find?q=e", ...below.map((rest) => view + rest)]) {
     await page.goto(origin + path);
     const [wide, shown] = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);

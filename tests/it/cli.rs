@@ -11,6 +11,7 @@ mod lost_log;
 mod names;
 mod parse;
 mod places;
+mod records_in_use;
 mod reports;
 mod senders;
 mod settings;

@@ -12,8 +12,11 @@ mod merge;
 mod mx;
 mod own_networks;
 mod policy;
+mod selectors;
 mod spf;
 mod spf_networks;
+mod spf_published;
+mod spf_reading;
 mod spf_terms;
 mod spf_trial;
 
@@ -28,7 +31,12 @@ pub use self::in_force::{InForce, PolicyFrom, RecordKind, Unread};
 
 use self::dmarc::Discovered;
 use self::merge::Merged;
-pub use self::spf_trial::{SpfTrial, Tried};
+pub use self::selectors::KeyInDns;
+pub(super) use self::selectors::keys as selector_keys;
+pub use self::spf::LOOKUPS_MAX as SPF_LOOKUPS_MAX;
+pub use self::spf_published::PublishedSpf;
+pub(super) use self::spf_published::published_spf;
+pub use self::spf_trial::{SpfTerm, SpfTermKind, SpfTrial, Tried};
 use super::records::{DnsRecord, RecordType, ServiceNames, rua_address, unset, wanted};
 use crate::base::{DomainName, FailureReports, Network, Purpose};
 use crate::dns::{Dns, Freshness, Unanswered};
@@ -105,7 +113,15 @@ struct Look<'d> {
     policy: OnceCell<Result<Discovered, Unanswered>>,
 }
 
-impl Look<'_> {
+impl<'d> Look<'d> {
+    fn new(dns: &'d Dns) -> Self {
+        Self {
+            dns,
+            left: AtomicU32::new(QUESTIONS_MAX),
+            policy: OnceCell::new(),
+        }
+    }
+
     async fn texts(&self, name: &str, freshness: Freshness) -> Result<Vec<String>, Unanswered> {
         self.take()?;
         self.dns.texts(name, freshness).await
@@ -142,11 +158,7 @@ pub(super) async fn look(
     names: &ServiceNames,
     time_max: Duration,
 ) -> Looked {
-    let look = Look {
-        dns,
-        left: AtomicU32::new(QUESTIONS_MAX),
-        policy: OnceCell::new(),
-    };
+    let look = Look::new(dns);
     let wanted = wanted(domain, known, names);
     let looks = wanted.iter().map(|record| async {
         let seen = timeout(time_max, one(&look, domain, known, names, record)).await;
@@ -330,14 +342,10 @@ pub(super) async fn try_spf(
     text: &str,
     time_max: Duration,
 ) -> Result<SpfTrial, String> {
-    let look = dns.map(|dns| Look {
-        dns,
-        left: AtomicU32::new(QUESTIONS_MAX),
-        policy: OnceCell::new(),
-    });
-    match timeout(time_max, spf_trial::try_out(look.as_ref(), domain, text)).await {
+    let look = dns.map(Look::new);
+    match timeout(time_max, spf_reading::try_out(look.as_ref(), domain, text)).await {
         Ok(tried) => tried,
-        Err(_) => spf_trial::try_out(None, domain, text).await,
+        Err(_) => spf_reading::try_out(None, domain, text).await,
     }
 }
 

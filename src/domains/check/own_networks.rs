@@ -54,7 +54,7 @@ impl Reading<'_> {
         let records: Vec<_> = texts.iter().filter(|text| is_spf(text)).collect();
         let [text] = records.as_slice() else { return Ok(()) };
         let Ok(terms) = terms(text, name) else { return Ok(()) };
-        for Term { passes, what } in terms {
+        for Term { passes, what, .. } in terms {
             if !passes {
                 continue;
             }

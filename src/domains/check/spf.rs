@@ -9,8 +9,8 @@ use crate::dns::{Freshness, Unanswered};
 use crate::domains::records::{DnsRecord, address_term};
 use crate::store::RecordState;
 
-/// RFC 7208, 4.6.4.
-pub(super) const LOOKUPS_MAX: u32 = 10;
+/// DNS lookups that receivers allow (RFC 7208, 4.6.4).
+pub const LOOKUPS_MAX: u32 = 10;
 pub(super) const VOIDS_MAX: usize = 2;
 /// The same section: more mail hosts of one name are a permanent error.
 pub(super) const MAIL_HOSTS_MAX: usize = 10;
@@ -175,7 +175,7 @@ impl Walk<'_> {
         }
     }
 
-    async fn step(&mut self, frames: &mut Vec<Frame>, Term { passes, what }: Term) {
+    async fn step(&mut self, frames: &mut Vec<Frame>, Term { passes, what, .. }: Term) {
         let reached = if passes { Reached::Passes } else { Reached::Qualified };
         if !matches!(what, What::Network(..) | What::All) {
             self.lookups += 1;

@@ -11,6 +11,8 @@ pub(super) struct Term {
     /// Whether a match lets mail pass (`+`, or no sign).
     pub passes: bool,
     pub what: What,
+    /// As the record has it.
+    pub text: Box<str>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -63,7 +65,9 @@ pub(super) fn terms(text: &str, name: &str) -> Result<Vec<Term>, String> {
         // RFC 7208, 6: a name and `=` is a modifier. Modifiers other than these two are ignored.
         if let Some((modifier, value)) = lower.split_once('=').filter(|(name, _)| is_modifier(name)) {
             let is_fit = match modifier {
-                "redirect" => is_domain_spec(value) && redirect.replace(target(value, What::Redirect)).is_none(),
+                "redirect" => {
+                    is_domain_spec(value) && redirect.replace((target(value, What::Redirect), word)).is_none()
+                }
                 "exp" => {
                     explanations += 1;
                     is_domain_spec(value) && explanations == 1
@@ -84,18 +88,29 @@ pub(super) fn terms(text: &str, name: &str) -> Result<Vec<Term>, String> {
                 terms.push(Term {
                     passes: sign,
                     what: What::All,
+                    text: word.into(),
                 });
             }
             continue;
         }
         let what = mechanism(rest, name).ok_or_else(bad)?;
         if !is_ended {
-            terms.push(Term { passes: sign, what });
+            let text = word.into();
+            terms.push(Term {
+                passes: sign,
+                what,
+                text,
+            });
         }
     }
     // RFC 7208, 6.1: `all` takes precedence over a redirect.
-    if let Some(what) = redirect.filter(|_| !is_ended) {
-        terms.push(Term { passes: true, what });
+    if let Some((what, word)) = redirect.filter(|_| !is_ended) {
+        let text = word.into();
+        terms.push(Term {
+            passes: true,
+            what,
+            text,
+        });
     }
     Ok(terms)
 }
@@ -265,8 +280,11 @@ mod tests {
     #[test]
     #[expect(clippy::too_many_lines, reason = "a table")]
     fn terms_in_the_order_of_evaluation() {
-        let read = |text: &str| terms(text, "own.example").unwrap();
-        let term = |passes, what| Term { passes, what };
+        let read = |text: &str| -> Vec<_> {
+            let read = terms(text, "own.example").unwrap().into_iter();
+            read.map(|term| (term.passes, term.what)).collect()
+        };
+        let term = |passes, what| (passes, what);
         let name = "a.example".to_owned();
         let lengths = |four, six| Lengths { four, six };
         assert_eq!(

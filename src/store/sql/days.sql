@@ -12,6 +12,11 @@ select facet, detail, cast(sum(case when pass < 9007199254740991 then pass else 
     max(case when reports > 0 then coalesce(until_day, day) end) as last_report_day, count(case when reports > 0 then 1 end) as report_days
 from daily_facets where domain_id = $1 and kind = $2 and day >= $3 and day <= $4 group by facet, detail
 
+-- name: daily_facets_by_day
+-- The facets of a kind, day by day, over a range of days, the newest first; so many rows at most. Primary key.
+select facet, detail, day, pass, fail
+from daily_facets where domain_id = $1 and kind = $2 and day >= $3 and day <= $4 order by day desc limit $5
+
 -- name: daily_sources_range
 -- The packed sources of a range of days, in the parts that each has. Primary key.
 select slot, sources

@@ -2,7 +2,9 @@
 
 mod identity;
 mod oracle;
+mod plausibility;
 mod rules;
 mod simulate;
 mod snoozes;
 mod spf;
+mod spf_terms;

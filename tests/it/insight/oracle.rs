@@ -192,6 +192,12 @@ pub fn one_less(policy: Policy) -> Policy {
 
 /// The reports about these messages: one for each reporter and day, with equal messages in one record.
 pub fn reports(messages: &[Message]) -> Vec<NewReport> {
+    let all = documents(messages).into_iter();
+    all.map(|report| taken(report, Authenticated::Unknown)).collect()
+}
+
+/// The same, as they are before they are handed in.
+pub fn documents(messages: &[Message]) -> Vec<Report> {
     let mut grouped: BTreeMap<(usize, i64), BTreeMap<&Message, u64>> = BTreeMap::new();
     for message in messages {
         let report = grouped.entry((message.reporter, message.day)).or_default();
@@ -202,7 +208,7 @@ pub fn reports(messages: &[Message]) -> Vec<NewReport> {
         let policy = if reporter == 2 { of_subdomain() } else { published() };
         let evidence: Vec<_> = records.keys().map(|message| evidence(message)).collect();
         let rows = records.iter().zip(0..);
-        let report = Report {
+        Report {
             metadata: Metadata {
                 org_name: Some(REPORTERS[reporter].into()),
                 report_id: format!("{reporter}-{nth}").into(),
@@ -215,8 +221,7 @@ pub fn reports(messages: &[Message]) -> Vec<NewReport> {
             policy,
             evidence,
             ..Report::default()
-        };
-        taken(report, Authenticated::Unknown)
+        }
     });
     reports.collect()
 }

@@ -12,7 +12,7 @@ use tallymark::metrics::Metrics;
 use crate::provenance::dns::{Dns, Has};
 use crate::store::{Database, Dialect, NOW};
 
-fn domains(db: &Database, dns: &Dns) -> Domains {
+pub fn domains(db: &Database, dns: &Dns) -> Domains {
     domains_with(db, dns, |_| {})
 }
 

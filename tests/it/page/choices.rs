@@ -25,19 +25,20 @@ async fn the_days_are_kept_on_every_way_between_the_pages_of_a_domain() {
             "/sources/198.51.100.1",
             "/reporters",
             "/dkim",
+            "/spf",
             "/reports",
         ] {
             let page = session.get(&app, &format!("/view/{domain}{tab}?{range}")).await;
             assert_eq!(page.status, 200, "{tab} {range}");
             let text = page.text();
-            for other in ["", "/sources", "/reporters", "/dkim", "/reports"] {
+            for other in ["", "/sources", "/reporters", "/dkim", "/spf", "/reports"] {
                 let tab_link = format!("/view/{domain}{other}?{range}");
                 assert!(targets(text).contains(&tab_link), "{tab} {range}: {tab_link}");
             }
             // Whatever else leads to a list of the domain says which days, too.
             let lists = targets(text).into_iter().filter(|target| {
                 let path = target.split('?').next().unwrap();
-                [".csv", "/reports", "/sources", "/reporters", "/dkim"]
+                [".csv", "/reports", "/sources", "/reporters", "/dkim", "/spf"]
                     .iter()
                     .any(|end| path.ends_with(end))
             });

@@ -15,6 +15,7 @@ mod keys;
 mod lists;
 mod names_in_dns;
 mod protection;
+mod records_in_use;
 mod tls;
 mod uploads;
 mod vouched;

@@ -1,0 +1,188 @@
+use proptest::prelude::*;
+
+use super::*;
+
+const DAY: i64 = Day::SECONDS;
+/// 2026-05-13, a day's begin.
+const CHANGED: i64 = 20_586 * DAY;
+
+fn change(cause: ChangeCause, subject: &str) -> Change {
+    Change {
+        at: CHANGED * 1_000,
+        cause,
+        subject: subject.to_owned(),
+        service: None,
+    }
+}
+
+/// Messages of a reporter about a service, in a window of a day that begins so many seconds after the change.
+#[derive(Debug, Clone, Copy)]
+struct Told {
+    reporter: &'static str,
+    service: u32,
+    begin: i64,
+    passes: bool,
+}
+
+fn told(reporter: &'static str, begin: i64, passes: bool) -> Told {
+    Told {
+        reporter,
+        service: 1,
+        begin,
+        passes,
+    }
+}
+
+fn receipt(change: Change, all: &[Told]) -> Receipt {
+    let (mut open, mut names) = (OpenReceipt::new(change), Names::default());
+    for one in all {
+        let begin = CHANGED + one.begin;
+        open.add(&Messages {
+            window: Window {
+                begin,
+                end: begin + DAY,
+            },
+            reporter: names.number(one.reporter),
+            service: one.service,
+            passes: one.passes,
+            count: 10,
+        });
+    }
+    open.closed(&names, |number| Some(format!("Service {number}").into()))
+}
+
+#[test]
+fn every_sentence_of_a_service_has_its_case() {
+    let before = ["Google", "Yahoo", "Microsoft", "Fastmail", "GMX"].map(|name| told(name, -DAY, false));
+    let passed = told("Google", -DAY, true);
+    for (all, expect) in [
+        (
+            vec![
+                before[0],
+                before[1],
+                before[2],
+                told("Google", 0, true),
+                told("Yahoo", DAY, true),
+            ],
+            "Confirmed by Google and Yahoo, waiting for Microsoft; last failing message before the change 2026-05-12.",
+        ),
+        (
+            vec![before[0], told("Google", 0, true)],
+            "Confirmed by Google; last failing message before the change 2026-05-12.",
+        ),
+        (
+            vec![before[0], told("Google", 0, false), told("Google", 0, true)],
+            "Still failing at Google; last failing message before the change 2026-05-12.",
+        ),
+        (
+            before.to_vec(),
+            "Waiting for Fastmail, GMX, Google and 2 more; last failing message before the change 2026-05-12.",
+        ),
+        (
+            vec![passed, told("", 0, false)],
+            "Still failing at a reporter without a name, waiting for Google; no message failed in the 30 days before the change.",
+        ),
+    ] {
+        let found = receipt(change(ChangeCause::Stated, ""), &all);
+        assert_eq!(found.services[0].says, expect);
+    }
+    assert_eq!(
+        says(&[], None),
+        "Nothing was reported since; no message failed in the 30 days before the change."
+    );
+}
+
+#[test]
+fn every_sentence_of_a_change_has_its_case() {
+    let failed = told("Google", -DAY, false);
+    let (passes, other) = (told("Google", 0, true), Told { service: 2, ..failed });
+    for (change, all, expect, is_closed) in [
+        (
+            change(ChangeCause::Record, "spf"),
+            vec![failed, passes],
+            "The spf record changed, and everything that failed is confirmed to pass.",
+            true,
+        ),
+        (
+            change(ChangeCause::Decision, "Mailchimp"),
+            vec![failed],
+            "You decided about Mailchimp: 0 of 1 services that failed are confirmed to pass.",
+            false,
+        ),
+        (
+            change(ChangeCause::Stated, ""),
+            vec![failed, passes, other],
+            "You changed something: 1 of 2 services that failed are confirmed to pass.",
+            false,
+        ),
+        (
+            change(ChangeCause::Stated, ""),
+            vec![passes],
+            "You changed something, and no service failed before or since.",
+            false,
+        ),
+    ] {
+        let found = receipt(change, &all);
+        assert_eq!((&*found.says, found.is_closed), (expect, is_closed));
+    }
+}
+
+#[test]
+fn a_decision_about_a_service_is_about_it_alone() {
+    let failed = told("Google", -DAY, false);
+    let mut only = change(ChangeCause::Decision, "service 2");
+    only.service = Some("service 2".to_owned());
+    let found = receipt(only, &[failed, Told { service: 2, ..failed }]);
+    assert_eq!(found.total, 1);
+    assert_eq!(found.services[0].service.as_deref(), Some("Service 2"));
+}
+
+#[test]
+fn small_reporters_are_not_waited_for() {
+    let mut all: Vec<_> = (0..40).map(|_| told("Google", -DAY, false)).collect();
+    all.push(told("small.example", -DAY, true));
+    all.push(told("Google", 0, true));
+    let found = receipt(change(ChangeCause::Stated, ""), &all);
+    assert!(found.is_closed, "{found:?}");
+    // What it says counts.
+    all.push(told("small.example", 0, false));
+    let found = receipt(change(ChangeCause::Stated, ""), &all);
+    assert_eq!(found.services[0].standing, ReceiptStanding::Failing);
+}
+
+fn any_told() -> impl Strategy<Value = Told> {
+    (0_usize..3, 1_u32..3, -3 * DAY..3 * DAY, any::<bool>()).prop_map(|(reporter, service, begin, passes)| Told {
+        reporter: ["Google", "Yahoo", "Microsoft"][reporter],
+        service,
+        begin,
+        passes,
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_receipt_is_closed_by_a_window_that_began_before_the_change(
+        all in proptest::collection::vec(any_told(), 0..25),
+    ) {
+        let found = receipt(change(ChangeCause::Stated, ""), &all);
+        for service in &found.services {
+            for one in &service.reporters {
+                let number = service.service.as_deref().unwrap();
+                let is_it = |told: &&Told| told.reporter == &*one.reporter && format!("Service {}", told.service) == number;
+                let after: Vec<_> = all.iter().filter(is_it).filter(|told| told.begin >= 0).collect();
+                let expect = match after.iter().all(|told| told.passes) {
+                    _ if after.is_empty() => ReceiptStanding::Waiting,
+                    true => ReceiptStanding::Confirmed,
+                    false => ReceiptStanding::Failing,
+                };
+                prop_assert_eq!(one.standing, expect);
+                prop_assert_eq!((one.pass + one.fail) as usize, 10 * after.len());
+            }
+        }
+        // Without later windows nothing is confirmed, whatever there was before.
+        let before: Vec<_> = all.iter().copied().filter(|told| told.begin < 0).collect();
+        let found = receipt(change(ChangeCause::Stated, ""), &before);
+        prop_assert!(!found.is_closed);
+        prop_assert!(found.services.iter().all(|one| one.standing == ReceiptStanding::Waiting));
+    }
+}
