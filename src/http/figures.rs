@@ -21,7 +21,7 @@ use crate::base::text::shown;
 use crate::base::{Day, DayRange};
 use crate::enrich::{FlowCounts, flows_by_day};
 use crate::insight::{Completeness, DayShare, history_range, is_settled};
-use crate::store::{DayTotals, Domain, Stats};
+use crate::store::{DayTotals, Domain, Stats, Store, StoreError};
 use crate::tally::Totals;
 
 /// What the sums may include.
@@ -50,20 +50,7 @@ pub(super) async fn stats(
         INCLUDED.into_iter().find(|known| *known == word)
     });
     parameters.finish()?;
-    let comparison = Comparison::new(range, state.today());
-    let since = comparison.before.first;
-    let (stats, before) = state.store.stats_and_before(domain.id, range, since).await?;
-    let comparison = compare(&comparison, &stats, &before);
-    let within = stats.days.iter().rfind(|day| day.totals.messages() > 0);
-    let last_day = match within {
-        Some(day) => Some(day.day),
-        None => state.store.last_day(&[domain.id], range.last).await?,
-    };
-    let mut stats = StatsBody {
-        last_day: last_day.map(|day| day.to_string()),
-        comparison,
-        ..StatsBody::from(stats)
-    };
+    let mut stats = figures(&state.store, &domain, range, state.today()).await?;
     if matches!(included, Some("completeness" | "all")) {
         complete(&state, &domain, range, &mut stats).await?;
     }
@@ -76,6 +63,24 @@ pub(super) async fn stats(
         }
     }
     Ok(listing.answer(stats, |_| name))
+}
+
+/// The sums of a range of days, and how they compare with the days before.
+pub async fn figures(store: &Store, domain: &Domain, range: DayRange, today: Day) -> Result<StatsBody, StoreError> {
+    let comparison = Comparison::new(range, today);
+    let since = comparison.before.first;
+    let (stats, before) = store.stats_and_before(domain.id, range, since).await?;
+    let comparison = compare(&comparison, &stats, &before);
+    let within = stats.days.iter().rfind(|day| day.totals.messages() > 0);
+    let last_day = match within {
+        Some(day) => Some(day.day),
+        None => store.last_day(&[domain.id], range.last).await?,
+    };
+    Ok(StatsBody {
+        last_day: last_day.map(|day| day.to_string()),
+        comparison,
+        ..StatsBody::from(stats)
+    })
 }
 
 /// How the complete days compare with as many before them.
