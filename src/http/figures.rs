@@ -29,10 +29,10 @@ pub(super) const INCLUDE: &[Parameter] = &[Parameter {
     name: "include",
     says: "`flows` adds messages by flow: `flows` of each day and of the range, and columns of the CSV. Each address of each \
         day is read for it, which sums alone do without. `completeness` adds `completeness` and `missing` to each day: how much of \
-        it was reported. `all` adds both.",
+        it was reported. `dispositions` adds `dispositions` to each day: what receivers did with its messages. `all` adds all.",
     schema: || json!({ "type": "string", "enum": INCLUDED }),
 }];
-const INCLUDED: [&str; 3] = ["flows", "completeness", "all"];
+const INCLUDED: [&str; 4] = ["flows", "completeness", "dispositions", "all"];
 
 /// Missing reporters that are named for a day, and the longest name.
 const MISSING_MAX: usize = 10;
@@ -50,12 +50,16 @@ pub(super) async fn stats(
         INCLUDED.into_iter().find(|known| *known == word)
     });
     parameters.finish()?;
+    let includes = |word: &str| included.is_some_and(|included| [word, "all"].contains(&included));
     let mut stats = figures(&state.store, &domain, range, state.today()).await?;
-    if matches!(included, Some("completeness" | "all")) {
+    if !includes("dispositions") {
+        stats.daily_stats.iter_mut().for_each(|day| day.dispositions = None);
+    }
+    if includes("completeness") {
         complete(&state, &domain, range, &mut stats).await?;
     }
     let name = file_name(&[domain.name.as_str(), "days", &days_in_name(range)]);
-    if matches!(included, Some("flows" | "all")) {
+    if includes("flows") {
         let tables = state.tables.current();
         stats.include(&flows_by_day(&state.store, &domain, range, &tables).await?);
         if listing.is_csv() {
@@ -217,6 +221,7 @@ impl DayBody {
             completeness: None,
             missing: Vec::new(),
             flows: None,
+            dispositions: None,
         }
     }
 }
@@ -230,6 +235,7 @@ impl From<&DayTotals> for DayBody {
             completeness: None,
             missing: Vec::new(),
             flows: None,
+            dispositions: Some(Dispositions::from(&day.totals)),
         }
     }
 }

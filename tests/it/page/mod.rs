@@ -1,6 +1,7 @@
 //! The web page: what protects it, and a walk through it with a real browser.
 
 mod alerts;
+mod answers;
 mod browser;
 mod budget;
 mod choices;
