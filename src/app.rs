@@ -45,10 +45,11 @@ use crate::{heap, page};
 pub use accounts::{DEMO_ACCOUNT, Unnamed, add_default_account, unnamed_account};
 pub use claims::{claim_all, claim_earlier_ones};
 pub use digests::tell_digests;
+pub use domain_options::service_names;
 use domain_options::{fresh_domain, random};
 pub use mail::Mail;
 pub use options::{names_files, process_limits, tables};
-pub use place::{ServerLock, database, is_there, not_opened};
+pub use place::{ServerLock, database, free_bytes, is_there, may_write, not_opened};
 pub use purge::{Purge, Purging};
 
 const HOUR: Duration = Duration::from_secs(3_600);

@@ -91,6 +91,9 @@ pub struct DayBody {
     /// Only in `/dmarc/stats` with `include=flows`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flows: Option<FlowsBody>,
+    /// Only in `/dmarc/stats` with `include=dispositions`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dispositions: Option<Dispositions>,
 }
 
 /// A reporter whose report about a day is still expected.

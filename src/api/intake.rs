@@ -49,6 +49,55 @@ pub struct MessageItem {
     pub size_bytes: u64,
 }
 
+/// A message that was set aside, with the place that reading stopped at.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct MessageDetail {
+    #[serde(flatten)]
+    pub message: MessageItem,
+    /// A piece of the text that could not be read, or of the message if that text cannot be found; null if its bytes are no longer
+    /// kept.
+    pub excerpt: Option<ExcerptBody>,
+}
+
+/// A piece of a text. It is a stranger's. Whatever is not UTF-8 in it is replaced.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Excerpt")]
+pub struct ExcerptBody {
+    /// Place of its first byte in the text.
+    pub first_byte: u64,
+    #[schemars(example = &"<feedback><report_metadata>")]
+    pub before: String,
+    /// The character that reading stopped at; empty if that is not known, or is the end of the text.
+    #[schemars(example = &"&")]
+    pub at: String,
+    #[schemars(example = &"</report_metadata>")]
+    pub after: String,
+}
+
+/// Messages set aside, by reason and sender, most first.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct MessageGroups {
+    pub groups: Vec<MessageGroup>,
+}
+
+/// Messages that were set aside for one reason, and came from one sender.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct MessageGroup {
+    /// Why, as a stable word.
+    #[schemars(example = &"not_xml")]
+    pub reason: String,
+    /// The sender of the mails, the folder of the files, or else how they arrived.
+    #[schemars(example = &"reports@mail.example.net")]
+    pub sender: String,
+    /// Number of messages.
+    pub messages: u64,
+    /// Number of the newest of them, as paths take it.
+    pub newest_id: i64,
+    /// Time of the first arrival of the newest.
+    #[schemars(with = "Instant")]
+    pub last_at: String,
+}
+
 /// A page of mails, newest first.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct MailList {

@@ -12,7 +12,7 @@ use crate::store::{Location, Store};
 const MASTER_KEY_FILE: &str = "master.key";
 
 /// The hostnames that domains must point to, and what they must publish.
-pub(super) fn service_names(config: &Config) -> ServiceNames {
+pub fn service_names(config: &Config) -> ServiceNames {
     let installation = &config.installation;
     let mut names = ServiceNames::new(installation.host.name(), installation.rua_host.name());
     for (region, hosts) in &installation.regions {

@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, bail};
-use rustix::fs::{Access, AtFlags, CWD, accessat};
+use rustix::fs::{Access, AtFlags, CWD, accessat, statvfs};
 
 use crate::config::Config;
 use crate::store::{Location, StoreError};
@@ -40,6 +40,17 @@ pub fn is_there(path: &Path) -> anyhow::Result<bool> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(refused(path, path, &error)),
     }
+}
+
+/// Whether this user may create files in a folder.
+pub fn may_write(dir: &Path) -> bool {
+    accessat(CWD, dir, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS).is_ok()
+}
+
+/// Bytes that this user may still write on the disk of a folder.
+pub fn free_bytes(dir: &Path) -> io::Result<u64> {
+    let disk = statvfs(dir)?;
+    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
 /// Describes why a database could not be opened, with the system's reason if there is one.
@@ -166,22 +177,15 @@ impl ServerLock {
         if let Some(folder) = folder {
             make_private_dir(folder)?;
         }
-        // By whatever links it is reached.
-        let database = fs::canonicalize(database).or_else(|_| {
-            let folder = fs::canonicalize(folder.unwrap_or(Path::new(".")))?;
-            Ok::<_, io::Error>(folder.join(database.file_name().unwrap_or_default()))
-        });
-        let database = database.with_context(|| format!("cannot find the folder of {location}"))?;
-        let mut path = database.clone().into_os_string();
-        path.push(".serving");
-        let path = PathBuf::from(path);
+        let database = real_path(database).with_context(|| format!("cannot find the folder of {location}"))?;
+        let path = lock_path(&database);
         loop {
             let file = open(&path).map_err(|error| refused(&database, &path, &error))?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => bail!(
                     "another tallymark{} serves {} already: stop it first, or name another folder with --data DIR",
-                    holder(&file),
+                    process(&file),
                     database.display()
                 ),
                 Err(TryLockError::Error(error)) => {
@@ -195,6 +199,17 @@ impl ServerLock {
         }
     }
 
+    /// Whether a process serves the file now: `tallymark (process N) serves this database`. Nothing is created. `None` for a database
+    /// on a server, too.
+    pub fn holder(location: &Location) -> Option<String> {
+        let Location::File(database) = location else {
+            return None;
+        };
+        let file = File::open(lock_path(&real_path(database).ok()?)).ok()?;
+        let is_held = matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
+        is_held.then(|| format!("tallymark{} serves this database", process(&file)))
+    }
+
     /// Writes down who has it.
     fn sign(mut self) -> anyhow::Result<Self> {
         let write = |file: &mut File| -> io::Result<()> {
@@ -205,6 +220,21 @@ impl ServerLock {
         write(&mut self.file).with_context(|| format!("cannot write {}", self.path.display()))?;
         Ok(self)
     }
+}
+
+/// A database's path, by whatever links it is reached.
+fn real_path(database: &Path) -> io::Result<PathBuf> {
+    fs::canonicalize(database).or_else(|_| {
+        let folder = database.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = fs::canonicalize(folder.unwrap_or(Path::new(".")))?;
+        Ok(folder.join(database.file_name().unwrap_or_default()))
+    })
+}
+
+fn lock_path(database: &Path) -> PathBuf {
+    let mut path = database.to_owned().into_os_string();
+    path.push(".serving");
+    PathBuf::from(path)
 }
 
 fn open(path: &Path) -> io::Result<File> {
@@ -227,7 +257,7 @@ fn is_in_place(path: &Path, file: &File) -> bool {
 }
 
 /// ` (process N)`, if that is known.
-fn holder(file: &File) -> String {
+fn process(file: &File) -> String {
     let mut text = String::new();
     let read = file.take(LOCK_BYTES_MAX).read_to_string(&mut text);
     match (read, text.trim().parse::<u32>()) {
@@ -281,7 +311,10 @@ mod tests {
         std::os::unix::fs::symlink(folder.path().join("data"), &link).unwrap();
         assert!(ServerLock::take(&Location::File(link.join("t.sqlite"))).is_err());
         assert!(ServerLock::take(&Location::File(folder.path().join("data/other.sqlite"))).is_ok());
+        let served = ServerLock::holder(&location).unwrap();
+        assert!(served.contains(&std::process::id().to_string()), "{served}");
         drop(held);
+        assert_eq!(ServerLock::holder(&location), None);
         assert_eq!(
             fs::read_dir(folder.path().join("data")).unwrap().count(),
             0,

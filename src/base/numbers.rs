@@ -31,12 +31,13 @@ pub fn percent(pass: u64, fail: u64) -> String {
     }
 }
 
-/// A number of bytes, in the largest unit that it fills: `12 B`, `1.5 KiB`, `20.0 MiB`.
+/// A number of bytes, in the largest unit that it fills: `12 B`, `1.5 KiB`, `20.0 MiB`, `1.5 GiB`.
 pub fn bytes(number: u64) -> String {
     match number {
         0..=1_023 => format!("{number} B"),
         1_024..=1_048_575 => format!("{:.1} KiB", number as f64 / 1_024.0),
-        _ => format!("{:.1} MiB", number as f64 / 1_048_576.0),
+        1_048_576..=1_073_741_823 => format!("{:.1} MiB", number as f64 / 1_048_576.0),
+        _ => format!("{:.1} GiB", number as f64 / 1_073_741_824.0),
     }
 }
 
@@ -77,6 +78,7 @@ mod tests {
             (1_023, "1023 B"),
             (1_536, "1.5 KiB"),
             (20 << 20, "20.0 MiB"),
+            (3 << 29, "1.5 GiB"),
         ] {
             assert_eq!(bytes(number), text);
         }

@@ -3,9 +3,11 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use serde_json::json;
+
 use super::Context;
 use super::advice;
-use super::text::{Align, Table};
+use super::text::{Align, Printed, Table, write_object};
 use crate::base::{Mode, clock};
 use crate::store::StoreError;
 
@@ -22,13 +24,16 @@ pub enum Command {
         test: bool,
     },
     /// List the accounts.
-    List,
+    List {
+        #[command(flatten)]
+        printed: Printed,
+    },
 }
 
 pub async fn run(context: Context, command: Command, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     match command {
         Command::Add { name, test } => add(context, &name, if test { Mode::Test } else { Mode::Live }, out).await,
-        Command::List => list(context, out).await,
+        Command::List { printed } => list(context, printed, out).await,
     }
 }
 
@@ -56,16 +61,33 @@ async fn add(context: Context, name: &str, mode: Mode, out: &mut dyn Write) -> a
     Ok(ExitCode::SUCCESS)
 }
 
-async fn list(context: Context, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+async fn list(context: Context, printed: Printed, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let app = context.open_existing().await?;
+    let mut rows = Vec::new();
+    for account in app.store.accounts().await? {
+        let domains = app.store.domains(account.id).await?.len();
+        rows.push((account, domains));
+    }
+    app.close().await;
+    if printed.json {
+        let rows = rows.iter().map(|(account, domains)| {
+            json!({
+                "name": account.name,
+                "mode": account.mode.word(),
+                "domains": domains,
+                "created_at": clock::format_instant(account.created_at),
+            })
+        });
+        write_object(&json!({ "accounts": rows.collect::<Vec<_>>() }), out)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut table = Table::new(&[
         ("name", Align::Left),
         ("mode", Align::Left),
         ("domains", Align::Right),
         ("since", Align::Left),
     ]);
-    for account in app.store.accounts().await? {
-        let domains = app.store.domains(account.id).await?.len();
+    for (account, domains) in rows {
         table.row([
             account.name,
             account.mode.word().to_owned(),
@@ -74,6 +96,5 @@ async fn list(context: Context, out: &mut dyn Write) -> anyhow::Result<ExitCode>
         ]);
     }
     write!(out, "{table}")?;
-    app.close().await;
     Ok(ExitCode::SUCCESS)
 }

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 
 use super::Context;
 use super::context::{account, domain};
-use crate::base::text::write_json;
+use super::text::write_object;
 use crate::base::{Day, Period};
 use crate::insight::{DigestScope, digest};
 use crate::notify::digest_forms;
@@ -72,8 +72,7 @@ pub async fn run(context: Context, args: Args, out: &mut dyn Write) -> anyhow::R
     let data = data.context("the domain was removed")?;
     match args.format {
         Format::Json => {
-            write_json(&data, out)?;
-            writeln!(out)?;
+            write_object(&data, out)?;
         }
         Format::Text => write!(out, "{}", digest_forms(&data, page.as_deref()).text)?,
         Format::Html => writeln!(out, "{}", digest_forms(&data, page.as_deref()).html)?,

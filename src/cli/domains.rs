@@ -1,14 +1,16 @@
 //! `tallymark domains`: whose reports are counted.
 
+mod shown;
+
 use std::io::Write;
 use std::process::ExitCode;
 
 use super::context::{account, account_or_first, domain, domain_name};
-use super::text::{Align, Table, counted, escape};
+use super::text::{Printed, counted};
 use super::{Context, advice};
 use crate::app::App;
-use crate::base::{DomainName, DomainStatus, Region, clock, text};
-use crate::domains::{DnsRecord, DomainNames, Purpose, ServiceNames, conflicts, rua_address};
+use crate::base::{DomainName, Region, text};
+use crate::domains::{DomainNames, Purpose, ServiceNames, conflicts, rua_address};
 use crate::ingest::Claimed;
 use crate::store::{Account, Domain, StoreError};
 
@@ -34,22 +36,30 @@ Reports about subdomains belong to the closest domain that was added.")]
         /// Only entries of this account.
         #[arg(long, value_name = "NAME")]
         account: Option<String>,
+        #[command(flatten)]
+        printed: Printed,
     },
-    /// Check a domain's DNS records now, and print the records to publish.
+    /// Show a domain's settings, and its DNS records as they were at the last check.
     #[command(after_help = "\
-Example:
+Examples:
+  tallymark domains show example.com
+  tallymark domains show example.com --json | jq '.dns_records[] | select(.verified | not)'
+
+No name server is asked. `tallymark domains check` asks them now.")]
+    Show(Asked),
+    /// Check a domain's DNS records now, and print the records to publish.
+    #[command(
+        visible_alias = "verify",
+        after_help = "\
+Examples:
   tallymark domains check example.com
+  tallymark domains check example.com --json
 
 A published record is offered again with the missing parts added. Where the published record could not be read, \
 none is offered.
-Exit code 0: the domain publishes all required records. Exit code 1: it does not.")]
-    Check {
-        /// The domain, or its id (dom_...).
-        domain: String,
-        /// Account of the domain; needed if there are several.
-        #[arg(long, value_name = "NAME")]
-        account: Option<String>,
-    },
+Exit code 0: the domain publishes all required records. Exit code 1: it does not."
+    )]
+    Check(Asked),
     /// Print a domain's private DKIM key as PEM (PKCS #8), for the mail server that signs with it.
     #[command(after_help = "\
 Example:
@@ -83,11 +93,24 @@ With --renew the domain gets another key under another selector, even if the pri
     },
 }
 
+/// Which domain, and how it is printed.
+#[derive(Debug, clap::Args)]
+pub struct Asked {
+    /// The domain, or its id (dom_...).
+    domain: String,
+    /// Account of the domain; needed if there are several.
+    #[arg(long, value_name = "NAME")]
+    account: Option<String>,
+    #[command(flatten)]
+    printed: Printed,
+}
+
 pub async fn run(context: Context, command: Command, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     match command {
         Command::Add { name, account } => add(context, &name, account.as_deref(), out).await,
-        Command::List { account } => list(context, account.as_deref(), out).await,
-        Command::Check { domain, account } => check(context, &domain, account.as_deref(), out).await,
+        Command::List { account, printed } => shown::list(context, account.as_deref(), printed, out).await,
+        Command::Show(asked) => shown::show(context, &asked, out).await,
+        Command::Check(asked) => shown::check(context, &asked, out).await,
         Command::DkimKey { domain, account, renew } => {
             let key = if renew { Key::Renewed } else { Key::Present };
             dkim_key(context, &domain, account.as_deref(), key, out).await
@@ -181,90 +204,6 @@ fn said_of(claimed: &Claimed) -> Option<String> {
     let parts = parts.into_iter().filter(|(count, ..)| *count > 0);
     let parts: Vec<_> = parts.map(|(count, one, many)| counted(count, one, many)).collect();
     (!parts.is_empty()).then(|| format!("{}.", parts.join("; ")))
-}
-
-async fn list(context: Context, in_account: Option<&str>, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    let app = context.open_existing().await?;
-    let columns = ["domain", "status", "account", "id", "report address", "since"];
-    let mut table = Table::new(&columns.map(|name| (name, Align::Left)));
-    for account in accounts(&app, in_account).await? {
-        for domain in app.store.domains(account.id).await? {
-            let address = rua_address(&domain, &app.names());
-            table.row([
-                domain.name.to_string(),
-                domain.status.word().to_owned(),
-                account.name.clone(),
-                domain.public_id,
-                address.unwrap_or_else(|| "(set installation.rua_host)".to_owned()),
-                clock::format_instant(domain.created_at),
-            ]);
-        }
-    }
-    write!(out, "{table}")?;
-    write_advice(&app.names(), &mut std::io::stderr())?;
-    app.close().await;
-    Ok(ExitCode::SUCCESS)
-}
-
-async fn check(
-    context: Context,
-    id_or_name: &str,
-    in_account: Option<&str>,
-    out: &mut dyn Write,
-) -> anyhow::Result<ExitCode> {
-    let app = context.open_existing().await?;
-    let domain = by_id_or_name(&app, id_or_name, in_account).await?;
-    let (domain, published) = app.domains.verify(&domain).await?;
-    writeln!(out, "{} is {}", domain.name, domain.status.word())?;
-    for advice in &published.advice {
-        writeln!(out, "{advice}")?;
-    }
-    for record in &published.records {
-        write_record(record, out)?;
-    }
-    let is_complete = published
-        .records
-        .iter()
-        .all(|record| record.verified || !record.required);
-    app.close().await;
-    Ok(match is_complete && domain.status == DomainStatus::Verified {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::FAILURE,
-    })
-}
-
-/// A record, what DNS has, and what is to be published. Texts from DNS are strangers'.
-fn write_record(record: &DnsRecord, out: &mut dyn Write) -> std::io::Result<()> {
-    let need = match (record.purpose, record.required) {
-        (Purpose::DmarcAuthorization, _) => "for the operator",
-        (_, true) => "required",
-        (_, false) => "optional",
-    };
-    let (kind, purpose) = (record.kind.word(), record.purpose.word());
-    writeln!(out, "\n{purpose} ({need}): {}", record.state.says())?;
-    writeln!(out, "  {kind} {}", record.name)?;
-    for found in &record.found {
-        writeln!(out, "  in DNS:  {}", escape(found))?;
-    }
-    if let Some(problem) = &record.problem {
-        writeln!(out, "  {}", escape(problem))?;
-    }
-    let Some(suggestion) = &record.suggestion else {
-        return Ok(());
-    };
-    let priority = record
-        .priority
-        .map(|priority| format!("{priority} "))
-        .unwrap_or_default();
-    writeln!(out, "  publish: {priority}{}", suggestion.value)?;
-    let is_new = suggestion.added.iter().all(|added| *added == suggestion.value);
-    if !suggestion.added.is_empty() && !is_new {
-        writeln!(out, "  added:   {}", suggestion.added.join(" "))?;
-    }
-    for removed in suggestion.remove.iter().filter(|removed| **removed != suggestion.value) {
-        writeln!(out, "  remove:  {}", escape(removed))?;
-    }
-    Ok(())
 }
 
 /// A domain's key as it is, or another in its place.
@@ -396,10 +335,3 @@ async fn above(app: &App, account: &Account, domain: &Domain) -> anyhow::Result<
 }
 
 const ONE_ROW: crate::store::Page = crate::store::Page { page: 1, per_page: 1 };
-
-async fn accounts(app: &App, name: Option<&str>) -> anyhow::Result<Vec<Account>> {
-    match name {
-        None => Ok(app.store.accounts().await?),
-        Some(_) => Ok(vec![account(&app.store, name).await?]),
-    }
-}

@@ -17,12 +17,13 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use self::reading::{Event, Reading};
 use self::tally::Tally;
-use super::Context;
 use super::context::account_or_first;
 use super::progress::Progress;
+use super::text::write_object;
+use super::{Context, advice};
 use crate::app::{App, claim_earlier_ones};
 use crate::base::Millis;
-use crate::base::text::write_json;
+use crate::base::text::argument;
 use crate::feeds::files::{FileMessage, Unreadable, Walk};
 use crate::ingest::{Belonging, MESSAGE_TOO_LARGE, Outcome, Problem, RawMessage};
 
@@ -65,8 +66,7 @@ pub async fn run(mut context: Context, args: Args, out: &mut dyn Write) -> anyho
     // Before a database is made: a misspelt path must leave nothing behind.
     if !has_files(&args.paths)? {
         if args.json {
-            write_json(&Tally::default().json(), out)?;
-            writeln!(out)?;
+            write_object(&Tally::default().json(), out)?;
         } else {
             writeln!(out, "there is no file to import: nothing was done")?;
         }
@@ -101,10 +101,12 @@ pub async fn run(mut context: Context, args: Args, out: &mut dyn Write) -> anyho
     tally.unclaimed_domains = app.store.unclaimed_names(account.id).await.unwrap_or_default();
 
     if args.json {
-        write_json(&tally.json(), out)?;
-        writeln!(out)?;
+        write_object(&tally.json(), out)?;
     } else {
         write!(out, "{tally}")?;
+        if tally.has_stored() {
+            write_next_steps(args.account.as_deref(), out)?;
+        }
     }
     out.flush()?;
     app.close().await;
@@ -114,6 +116,14 @@ pub async fn run(mut context: Context, args: Args, out: &mut dyn Write) -> anyho
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// What to do with reports that are stored.
+fn write_next_steps(account: Option<&str>, out: &mut dyn Write) -> std::io::Result<()> {
+    let account = account.and_then(argument).map(|name| format!(" --account {name}"));
+    let attention = format!("attention{}", account.unwrap_or_default());
+    writeln!(out, "\nWhat needs you:  {}", advice::command(&attention))?;
+    writeln!(out, "On a web page:   {}", advice::command("serve"))
 }
 
 /// Windows that ended before this instant, unix seconds, are older than records are kept; `None` if these are kept for ever.

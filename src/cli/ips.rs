@@ -4,8 +4,10 @@ use std::io::Write;
 use std::net::IpAddr;
 use std::process::ExitCode;
 
+use serde_json::json;
+
 use super::context::account_or_first;
-use super::text::{Align, Table};
+use super::text::{Align, Printed, Table, write_object};
 use super::{Context, advice};
 use crate::app::App;
 use crate::store::StoreError;
@@ -23,7 +25,10 @@ pub enum Command {
         account: Option<String>,
     },
     /// List the addresses, with their accounts and the number of domains that send from them.
-    List,
+    List {
+        #[command(flatten)]
+        printed: Printed,
+    },
     /// Remove an address from its account. Domains that sent from it use the shared addresses again.
     #[command(after_help = "Example:\n  tallymark ips remove 192.0.2.1")]
     Remove {
@@ -35,11 +40,11 @@ pub enum Command {
 pub async fn run(context: Context, command: Command, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let app = match command {
         Command::Add { .. } => context.open().await?,
-        Command::List | Command::Remove { .. } => context.open_existing().await?,
+        Command::List { .. } | Command::Remove { .. } => context.open_existing().await?,
     };
     match command {
         Command::Add { address, account } => add(&app, address, account.as_deref(), out).await?,
-        Command::List => list(&app, out).await?,
+        Command::List { printed } => list(&app, printed, out).await?,
         Command::Remove { address } => {
             let removed = app.store.remove_ip(address, app.clock.now()).await?;
             anyhow::ensure!(
@@ -69,20 +74,38 @@ async fn add(app: &App, address: IpAddr, in_account: Option<&str>, out: &mut dyn
     Ok(())
 }
 
-async fn list(app: &App, out: &mut dyn Write) -> anyhow::Result<()> {
+async fn list(app: &App, printed: Printed, out: &mut dyn Write) -> anyhow::Result<()> {
     let accounts = app.store.accounts().await?;
+    let name_of = |id| {
+        accounts
+            .iter()
+            .find(|account| account.id == id)
+            .map(|account| account.name.as_str())
+    };
+    let ips = app.store.ips().await?;
+    if printed.json {
+        let rows = ips.iter().map(|(ip, domains)| {
+            json!({
+                "id": ip.id.0,
+                "address": ip.address,
+                "account": name_of(ip.account),
+                "domains": domains,
+            })
+        });
+        write_object(&json!({ "ips": rows.collect::<Vec<_>>() }), out)?;
+        return Ok(());
+    }
     let mut table = Table::new(&[
         ("id", Align::Right),
         ("address", Align::Left),
         ("account", Align::Left),
         ("domains", Align::Right),
     ]);
-    for (ip, domains) in app.store.ips().await? {
-        let account = accounts.iter().find(|account| account.id == ip.account);
+    for (ip, domains) in ips {
         table.row([
             ip.id.to_string(),
             ip.address.to_string(),
-            account.map(|account| account.name.clone()).unwrap_or_default(),
+            name_of(ip.account).unwrap_or_default().to_owned(),
             domains.to_string(),
         ]);
     }

@@ -5,12 +5,14 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use clap::ValueEnum;
+use serde_json::json;
 
 use super::context::{account, account_or_first, domain_name};
-use super::text::{Align, Table};
+use super::text::{Align, Printed, Table, write_object};
 use super::{Context, advice};
+use crate::app::App;
 use crate::base::{KeyId, Permission, clock};
-use crate::store::{Account, Domain, Store};
+use crate::store::{Account, ApiKey, Domain, Store};
 
 /// Create, list and revoke API keys.
 #[derive(Debug, clap::Subcommand)]
@@ -43,6 +45,8 @@ Examples:
         /// The account; needed if there are several.
         #[arg(long, value_name = "NAME")]
         account: Option<String>,
+        #[command(flatten)]
+        printed: Printed,
     },
     /// Revoke a key: from now on it is refused.
     #[command(after_help = "Example:\n  tallymark keys revoke 3       (numbers as `tallymark keys list` shows them)")]
@@ -105,13 +109,33 @@ pub async fn run(context: Context, command: Command, out: &mut dyn Write) -> any
                     key.id, account.name
                 )?;
                 writeln!(out, "Use it as:  Authorization: Bearer {}", secret.reveal())?;
+                writeln!(out, "{}", next_step(&app, permission))?;
             }
             app.close().await;
         }
-        Command::List { account: in_account } => list(context, in_account.as_deref(), out).await?,
+        Command::List {
+            account: in_account,
+            printed,
+        } => list(context, in_account.as_deref(), printed, out).await?,
         Command::Revoke { key, account } => revoke(context, &key, account.as_deref(), out).await?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where the key is of use: at the page, or for handing in reports.
+fn next_step(app: &App, permission: Allowed) -> String {
+    let page = match app.config.notify.channels.page.as_deref() {
+        Some(page) => page.to_owned(),
+        None => format!("http://{}/", app.config.http.listen),
+    };
+    match permission {
+        Allowed::FullAccess | Allowed::ReadOnly => {
+            let serve = advice::command("serve");
+            format!("Sign in with it at {page} while `{serve}` runs.")
+        }
+        Allowed::Submit => "Programs hand in reports with it at POST /reports; docs/push.md has examples.".to_owned(),
+        Allowed::SendingAccess => "It permits nothing about domains and reports.".to_owned(),
+    }
 }
 
 /// The domain that a key is made for; one that is missing may be meant to be added.
@@ -124,10 +148,17 @@ async fn domain_to_add(store: &Store, account: &Account, name: &str) -> anyhow::
     })
 }
 
-async fn list(context: Context, in_account: Option<&str>, out: &mut dyn Write) -> anyhow::Result<()> {
+async fn list(context: Context, in_account: Option<&str>, printed: Printed, out: &mut dyn Write) -> anyhow::Result<()> {
     let app = context.open_existing().await?;
     let account = account(&app.store, in_account).await?;
     let domains = app.store.domains(account.id).await?;
+    let keys = app.store.keys(account.id).await?;
+    app.close().await;
+    if printed.json {
+        let rows = keys.iter().map(|key| row_json(key, &domains));
+        write_object(&json!({ "keys": rows.collect::<Vec<_>>() }), out)?;
+        return Ok(());
+    }
     let columns = [
         "no",
         "key",
@@ -140,7 +171,7 @@ async fn list(context: Context, in_account: Option<&str>, out: &mut dyn Write) -
     ];
     let mut table = Table::new(&columns.map(|name| (name, Align::Left)));
     let instant = |at: Option<_>| at.map_or_else(|| "-".to_owned(), clock::format_instant);
-    for key in app.store.keys(account.id).await? {
+    for key in keys {
         let domain = key.domain.and_then(|id| domains.iter().find(|domain| domain.id == id));
         table.row([
             key.id.to_string(),
@@ -154,8 +185,21 @@ async fn list(context: Context, in_account: Option<&str>, out: &mut dyn Write) -
         ]);
     }
     write!(out, "{table}")?;
-    app.close().await;
     Ok(())
+}
+
+fn row_json(key: &ApiKey, domains: &[Domain]) -> serde_json::Value {
+    let domain = key.domain.and_then(|id| domains.iter().find(|domain| domain.id == id));
+    json!({
+        "id": key.id.0,
+        "key_prefix": key.prefix,
+        "name": key.name,
+        "permission": key.permission.word(),
+        "domain": domain.map(|domain| domain.name.to_string()),
+        "created_at": clock::format_instant(key.created_at),
+        "last_used_at": key.last_used_at.map(clock::format_instant),
+        "revoked_at": key.revoked_at.map(clock::format_instant),
+    })
 }
 
 async fn revoke(context: Context, text: &str, in_account: Option<&str>, out: &mut dyn Write) -> anyhow::Result<()> {

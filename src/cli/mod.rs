@@ -4,15 +4,18 @@ mod accounts;
 mod admin;
 mod advice;
 mod asked;
+mod attention;
 mod completions;
 mod config;
 mod context;
 mod digest;
+mod doctor;
 mod domains;
 mod import;
 mod ingest;
 mod ips;
 mod keys;
+mod man;
 mod networks;
 mod openapi;
 mod parse;
@@ -29,6 +32,7 @@ mod services;
 mod simulate;
 mod sources;
 mod spf;
+mod stats;
 mod text;
 mod verify;
 
@@ -89,6 +93,8 @@ enum Command {
     Quarantine(quarantine::Command),
     #[command(subcommand)]
     Reports(reports::Command),
+    Stats(stats::Args),
+    Attention(attention::Args),
     Sources(sources::Args),
     Services(services::Args),
     Readiness(readiness::Args),
@@ -100,12 +106,14 @@ enum Command {
     Receipts(receipts::Args),
     Networks(networks::Args),
     Verify(verify::Args),
+    Doctor(doctor::Args),
     #[command(subcommand)]
     Admin(admin::Command),
     #[command(subcommand)]
     Config(config::Command),
     Openapi(openapi::Args),
     Completions(completions::Args),
+    Man(man::Args),
 }
 
 /// Runs the command that the arguments name. Exit codes: 0 done, 1 not or not wholly, 2 the arguments are wrong; of
@@ -161,6 +169,7 @@ fn run(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     // because of wrong ones.
     match cli.command {
         Command::Completions(args) => return completions::run(&args, &mut Cli::command(), out),
+        Command::Man(man::Args {}) => return man::run(&mut Cli::command(), out),
         Command::Openapi(args) => return openapi::run(&args, out),
         Command::Networks(args) => return networks::run(&args, cli.config.as_deref(), out),
         Command::Services(services::Args {
@@ -170,15 +179,14 @@ fn run(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         _ => {}
     }
     advice::remember(cli.config.as_deref(), cli.data.as_deref());
+    if let Command::Doctor(args) = cli.command {
+        return runtime()?.block_on(Box::pin(doctor::run(&args, cli.config.as_deref(), cli.data, out)));
+    }
     let context = Context::load(cli.config.as_deref(), cli.data)?;
     if let Command::Parse(args) = cli.command {
         return parse::run(&context, &args, out);
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .event_interval(TASKS_BETWEEN_EVENTS)
-        .enable_all()
-        .build()?;
-    runtime.block_on(async {
+    runtime()?.block_on(async {
         match cli.command {
             Command::Serve(args) => Box::pin(serve::run(context, args, out)).await,
             Command::Import(args) => import::run(context, args, out).await,
@@ -191,6 +199,8 @@ fn run(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
             Command::Reports(command) => Box::pin(reports::run(context, command, out)).await,
             Command::Admin(command) => Box::pin(admin::run(context, command, out)).await,
             Command::Verify(args) => verify::run(context, args, out).await,
+            Command::Stats(args) => Box::pin(stats::run(context, args, out)).await,
+            Command::Attention(args) => Box::pin(attention::run(context, args, out)).await,
             Command::Sources(args) => Box::pin(sources::run(context, args, out)).await,
             Command::Services(args) => Box::pin(services::run(context, args, out)).await,
             Command::Readiness(args) => Box::pin(readiness::run(context, args, out)).await,
@@ -201,6 +211,8 @@ fn run(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
             Command::Selectors(args) => Box::pin(selectors::run(context, args, out)).await,
             Command::Spf(args) => Box::pin(spf::run(context, args, out)).await,
             Command::Parse(_)
+            | Command::Doctor(_)
+            | Command::Man(_)
             | Command::Config(_)
             | Command::Openapi(_)
             | Command::Networks(_)
@@ -209,6 +221,13 @@ fn run(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
             }
         }
     })
+}
+
+fn runtime() -> io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .event_interval(TASKS_BETWEEN_EVENTS)
+        .enable_all()
+        .build()
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

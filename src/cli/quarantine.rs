@@ -9,10 +9,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use clap::ValueEnum;
+use serde_json::json;
 
 use super::context::account;
-use super::text::{Align, Table, count, counted, escape};
+use super::text::{Align, Printed, Table, count, counted, escape, write_object};
 use super::{Context, advice};
+use crate::api::MessageItem;
 use crate::app::App;
 use crate::base::{SetAsideId, SetAsideKind, clock};
 use crate::ingest::{Fate, Outcome};
@@ -28,17 +30,7 @@ pub enum Command {
 Examples:
   tallymark quarantine list
   tallymark quarantine list --kind unclaimed")]
-    List {
-        /// Only this kind [default: quarantined and unclaimed].
-        #[arg(long, value_enum)]
-        kind: Option<Kind>,
-        /// Only entries of this account.
-        #[arg(long, value_name = "NAME")]
-        account: Option<String>,
-        /// Maximum number of entries.
-        #[arg(long, default_value_t = 50)]
-        limit: u32,
-    },
+    List(Listed),
     /// Show one entry in full, or save its message to a file.
     #[command(after_help = "\
 Examples:
@@ -50,6 +42,8 @@ Examples:
         /// File to write the message to, as it was received.
         #[arg(long, value_name = "FILE")]
         save: Option<PathBuf>,
+        #[command(flatten)]
+        printed: Printed,
     },
     /// Read messages again, for example after an upgrade or after a domain was added.
     #[command(after_help = "\
@@ -70,6 +64,22 @@ Examples:
         #[arg(long, value_enum, conflicts_with_all = ["ids", "all"])]
         kind: Option<Kind>,
     },
+}
+
+/// What is listed.
+#[derive(Debug, clap::Args)]
+pub struct Listed {
+    /// Only this kind [default: quarantined and unclaimed].
+    #[arg(long, value_enum)]
+    kind: Option<Kind>,
+    /// Only entries of this account.
+    #[arg(long, value_name = "NAME")]
+    account: Option<String>,
+    /// Maximum number of entries.
+    #[arg(long, default_value_t = 50)]
+    limit: u32,
+    #[command(flatten)]
+    printed: Printed,
 }
 
 /// A [`SetAsideKind`] as an argument.
@@ -96,8 +106,8 @@ impl From<Kind> for SetAsideKind {
 pub async fn run(context: Context, command: Command, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let app = context.open_existing().await?;
     let code = match command {
-        Command::List { kind, account, limit } => list(&app, kind, account.as_deref(), limit, out).await?,
-        Command::Show { id, save } => show(&app, SetAsideId(id), save, out).await?,
+        Command::List(listed) => list(&app, &listed, out).await?,
+        Command::Show { id, save, printed } => show(&app, (SetAsideId(id), save), printed, out).await?,
         Command::Replay { ids, all, kind } => {
             let ids = match kind {
                 Some(kind) => replayable(&app, &[kind.into()]).await?,
@@ -111,21 +121,35 @@ pub async fn run(context: Context, command: Command, out: &mut dyn Write) -> any
     Ok(code)
 }
 
-async fn list(
-    app: &App,
-    kind: Option<Kind>,
-    in_account: Option<&str>,
-    limit: u32,
-    out: &mut dyn Write,
-) -> anyhow::Result<ExitCode> {
-    let account = match in_account {
+async fn list(app: &App, listed: &Listed, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let account = match &listed.account {
         None => None,
-        Some(_) => Some(account(&app.store, in_account).await?.id),
+        Some(_) => Some(account(&app.store, listed.account.as_deref()).await?.id),
     };
-    let kinds = match kind {
+    let kinds = match listed.kind {
         Some(kind) => vec![kind.into()],
         None => vec![SetAsideKind::Quarantined, SetAsideKind::Unclaimed],
     };
+    let (mut all, mut messages) = (0, Vec::new());
+    for kind in kinds {
+        let page = Page {
+            page: 1,
+            per_page: listed.limit,
+        };
+        let (rows, total) = app.store.set_aside(account, Some(kind), page).await?;
+        all += total;
+        messages.extend(rows);
+    }
+    if listed.printed.json {
+        let messages: Vec<_> = messages.into_iter().map(MessageItem::from).collect();
+        write_object(&json!({ "messages": messages, "total": all }), out)?;
+    } else {
+        print(&messages, all, out)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print(messages: &[SetAside], all: u64, out: &mut dyn Write) -> anyhow::Result<()> {
     let mut table = Table::new(&[
         ("no", Align::Right),
         ("kind", Align::Left),
@@ -136,52 +160,57 @@ async fn list(
         ("from", Align::Left),
         ("what", Align::Left),
     ]);
-    let (mut all, mut listed) = (0, 0);
-    for kind in kinds {
-        let page = Page {
-            page: 1,
-            per_page: limit,
-        };
-        let (rows, total) = app.store.set_aside(account, Some(kind), page).await?;
-        all += total;
-        listed += rows.len() as u64;
-        for row in rows {
-            table.row([
-                row.id.to_string(),
-                row.kind.word().to_owned(),
-                row.reason.clone(),
-                clock::format_instant(row.received_at),
-                row.arrivals.to_string(),
-                count(row.bytes_len),
-                tail(&row.origin, 40),
-                head(&what(&row), 60),
-            ]);
-        }
+    for row in messages {
+        table.row([
+            row.id.to_string(),
+            row.kind.word().to_owned(),
+            row.reason.clone(),
+            clock::format_instant(row.received_at),
+            row.arrivals.to_string(),
+            count(row.bytes_len),
+            tail(&row.origin, 40),
+            head(&what(row), 60),
+        ]);
     }
     if table.is_empty() {
         writeln!(out, "there is nothing")?;
-    } else {
-        write!(out, "{table}")?;
-        writeln!(
-            out,
-            "{} in all; `{}` says more",
-            counted(all, "message", "messages"),
-            advice::command("quarantine show NO")
-        )?;
-        if listed < all {
-            writeln!(out, "listed: {}; a larger --limit lists more", count(listed))?;
-        }
+        return Ok(());
     }
-    Ok(ExitCode::SUCCESS)
+    write!(out, "{table}")?;
+    writeln!(
+        out,
+        "{} in all; `{}` says more",
+        counted(all, "message", "messages"),
+        advice::command("quarantine show NO")
+    )?;
+    let listed = messages.len() as u64;
+    if listed < all {
+        writeln!(out, "listed: {}; a larger --limit lists more", count(listed))?;
+    }
+    Ok(())
 }
 
-async fn show(app: &App, id: SetAsideId, save: Option<PathBuf>, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+async fn show(
+    app: &App,
+    (id, save): (SetAsideId, Option<PathBuf>),
+    printed: Printed,
+    out: &mut dyn Write,
+) -> anyhow::Result<ExitCode> {
     let Some(row) = app.store.set_aside_by_id(id).await? else {
         bail!(
             "there is no message {id}: `{}` shows all",
             advice::command("quarantine list")
         );
     };
+    if let Some(path) = &save {
+        let bytes = app.store.set_aside_bytes(id).await?;
+        let bytes = bytes.with_context(|| format!("the bytes of message {id} are not kept any more"))?;
+        save_private(path, &bytes).with_context(|| path.display().to_string())?;
+    }
+    if printed.json {
+        write_object(&MessageItem::from(row), out)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut line = |name: &str, value: &str| writeln!(out, "{name:<14} {}", escape(value));
     line("number", &row.id.to_string())?;
     line("kind", row.kind.word())?;
@@ -209,9 +238,6 @@ async fn show(app: &App, id: SetAsideId, save: Option<PathBuf>, out: &mut dyn Wr
         }
     }
     if let Some(path) = save {
-        let bytes = app.store.set_aside_bytes(id).await?;
-        let bytes = bytes.with_context(|| format!("the bytes of message {id} are not kept any more"))?;
-        save_private(&path, &bytes).with_context(|| path.display().to_string())?;
         line("saved as", &path.display().to_string())?;
     }
     Ok(ExitCode::SUCCESS)

@@ -5,9 +5,8 @@ use std::process::ExitCode;
 
 use super::Context;
 use super::asked::{Asked, Opened};
-use super::text::{count, escape};
+use super::text::{count, escape, write_object};
 use crate::api::ReadinessBody;
-use crate::base::text::write_json;
 use crate::insight::{Readiness, readiness};
 
 /// Show whether the DMARC policy may be stricter, and what stands in the way.
@@ -38,8 +37,7 @@ pub async fn run(context: Context, args: Args, out: &mut dyn Write) -> anyhow::R
     let found = readiness(&app.store, &domain, (range, now), &tables).await?;
     app.close().await;
     if args.json {
-        write_json(&ReadinessBody::from(&found), out)?;
-        writeln!(out)?;
+        write_object(&ReadinessBody::from(&found), out)?;
         return Ok(ExitCode::SUCCESS);
     }
     print(&found, out)?;

@@ -4,10 +4,12 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::bail;
+use serde_json::json;
 
 use super::context::{account, domain};
-use super::text::{Align, Table, count, counted, escape};
+use super::text::{Align, Printed, Table, count, counted, escape, write_object};
 use super::{Context, advice};
+use crate::api::ReportItem;
 use crate::app::App;
 use crate::base::{Authenticated, ReportNo, clock};
 use crate::report::aggregate::Reporter;
@@ -36,6 +38,8 @@ Examples:
         /// Maximum number of rows.
         #[arg(long, default_value_t = 50)]
         limit: u32,
+        #[command(flatten)]
+        printed: Printed,
     },
     /// Show a report and the decisions about it.
     #[command(after_help = "Example:\n  tallymark reports show example.com 17")]
@@ -133,13 +137,14 @@ pub async fn run(context: Context, command: Command, out: &mut dyn Write) -> any
             held,
             discounted,
             limit,
+            printed,
         } => {
             let standing = match (held, discounted) {
                 (true, _) => ReportStanding::Held,
                 (_, true) => ReportStanding::Discounted,
                 _ => ReportStanding::Counted,
             };
-            list(&app, &find(&app, &place).await?, standing, limit, out).await?
+            list(&app, &find(&app, &place).await?, (standing, limit, printed), out).await?
         }
         Command::Show { place, number } => show(&app, &find(&app, &place).await?, ReportNo(number), out).await?,
         Command::Count(decided) => judge(&app, decided, Judgement::Count, out).await?,
@@ -196,8 +201,7 @@ fn actor(app: &App, why: Option<String>) -> Actor {
 async fn list(
     app: &App,
     domain: &Domain,
-    standing: ReportStanding,
-    limit: u32,
+    (standing, limit, printed): (ReportStanding, u32, Printed),
     out: &mut dyn Write,
 ) -> anyhow::Result<ExitCode> {
     let filter = ReportFilter {
@@ -209,6 +213,11 @@ async fn list(
         per_page: limit,
     };
     let (rows, total) = app.store.reports(domain.id, &filter, page).await?;
+    if printed.json {
+        let reports: Vec<_> = rows.into_iter().map(ReportItem::from).collect();
+        write_object(&json!({ "reports": reports, "total": total }), out)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut table = Table::new(&[
         ("no", Align::Right),
         ("status", Align::Left),

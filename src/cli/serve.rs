@@ -93,6 +93,9 @@ pub async fn run(mut context: Context, args: Args, out: &mut dyn Write) -> anyho
         // A terminal forgets. A journal would keep the link for its readers.
         if io::stdout().is_terminal() {
             write!(out, "{}", next_step(&mut app, address).await?)?;
+            if !app.config.has_way_in() {
+                writeln!(out, "{NO_WAY_IN}")?;
+            }
         }
     }
     let mail = app.listen_for_mail().await?;
@@ -106,6 +109,10 @@ pub async fn run(mut context: Context, args: Args, out: &mut dyn Write) -> anyho
     app.serve(signals, listener, mail).await?;
     Ok(ExitCode::SUCCESS)
 }
+
+/// What is said where reports do not come by themselves.
+const NO_WAY_IN: &str = "Nothing receives reports yet: set smtp.listen, or add [[imap]], [[maildir]] or [[folder]]; `tallymark doctor` says \
+    what else is missing.";
 
 /// How to look at the page.
 async fn next_step(app: &mut App, address: SocketAddr) -> anyhow::Result<String> {

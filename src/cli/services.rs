@@ -10,8 +10,7 @@ use serde_json::json;
 use super::Context;
 use super::asked::Asked;
 use super::senders::{self, Found, Shown, evidence_text, flows_json, frame_json, named_json, remarks, way_text};
-use super::text::{Align, Table, count, counted, escape};
-use crate::base::text::write_json;
+use super::text::{Align, Table, count, counted, escape, write_object};
 use crate::enrich::{NamesFiles, ServiceFigures, Services, ServicesError, Tables, TablesError};
 use crate::store::Whose;
 
@@ -138,8 +137,7 @@ fn print(found: &Found, limit: usize, out: &mut dyn Write) -> anyhow::Result<()>
 fn print_json(found: &Found, out: &mut dyn Write) -> anyhow::Result<()> {
     let mut answer = frame_json(found);
     answer["services"] = found.gathered.services.iter().map(row_json).collect();
-    write_json(&answer, out)?;
-    writeln!(out)?;
+    write_object(&answer, out)?;
     Ok(())
 }
 

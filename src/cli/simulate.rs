@@ -9,10 +9,9 @@ use clap::builder::PossibleValuesParser;
 
 use super::Context;
 use super::asked::{Asked, Opened};
-use super::text::{Align, Table, count, counted, escape};
+use super::text::{Align, Table, count, counted, escape, write_object};
 use crate::api::{SPF_CHARS_MAX, SimulationBody};
 use crate::app::App;
-use crate::base::text::write_json;
 use crate::insight::{
     Counts, FIXED_MAX, Group, Origin, PolicyChange, Simulated, Simulation, prepare, simulate as simulated,
 };
@@ -87,8 +86,7 @@ pub async fn run(context: Context, args: Args, out: &mut dyn Write) -> anyhow::R
     let found = simulated(at, range, &simulation, (prepared, existing)).await?;
     app.close().await;
     if args.json {
-        write_json(&SimulationBody::from((&domain, &simulation, &found)), out)?;
-        writeln!(out)?;
+        write_object(&SimulationBody::from((&domain, &simulation, &found)), out)?;
     } else {
         print(&found, &simulation, out)?;
     }

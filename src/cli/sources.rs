@@ -8,8 +8,7 @@ use serde_json::json;
 use super::Context;
 use super::asked::Asked;
 use super::senders::{self, Found, Shown, evidence_text, flows_json, frame_json, named_json, remarks, way_text};
-use super::text::{Align, Table, count, counted, escape};
-use crate::base::text::write_json;
+use super::text::{Align, Table, count, counted, escape, write_object};
 use crate::enrich::SourceFigures;
 use crate::store::Whose;
 
@@ -83,8 +82,7 @@ fn print(found: &Found, limit: usize, out: &mut dyn Write) -> anyhow::Result<()>
 fn print_json(found: &Found, out: &mut dyn Write) -> anyhow::Result<()> {
     let mut answer = frame_json(found);
     answer["sources"] = found.gathered.sources.iter().map(row_json).collect();
-    write_json(&answer, out)?;
-    writeln!(out)?;
+    write_object(&answer, out)?;
     Ok(())
 }
 

@@ -1,10 +1,29 @@
 //! Text for people: safe on a terminal, aligned, with readable numbers.
 
 use std::fmt;
+use std::io::{self, Write};
 use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::base::text::write_json;
 
 pub use crate::base::numbers::{bytes, counted, grouped as count, percent};
 pub use crate::base::text::{escaped as escape, escaped_lines as escape_lines};
+
+/// For whom an answer is printed.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct Printed {
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Writes one JSON value and the end of its line.
+pub fn write_object(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+    write_json(value, out)?;
+    writeln!(out)
+}
 
 /// A duration, two figures at most: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`.
 pub fn duration(duration: Duration) -> String {

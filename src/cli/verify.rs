@@ -5,8 +5,7 @@ use std::process::ExitCode;
 
 use super::Context;
 use super::progress::Progress;
-use super::text::{Align, Table, count, counted};
-use crate::base::text::write_json;
+use super::text::{Align, Table, count, counted, write_object};
 use crate::insight::{Contradiction, Identity, identity};
 use crate::store::{Store, Verified};
 
@@ -86,8 +85,7 @@ fn print_json(verified: &Verified, identity: Option<&Identity>, out: &mut dyn Wr
     if let Some(identity) = identity {
         summary["simulator"] = identity_json(identity);
     }
-    write_json(&summary, out)?;
-    writeln!(out)?;
+    write_object(&summary, out)?;
     Ok(())
 }
 

@@ -69,6 +69,13 @@ impl Config {
         }
         text
     }
+
+    /// Whether reports come in by themselves: over SMTP or LMTP, or from a mailbox or folder that is read.
+    pub fn has_way_in(&self) -> bool {
+        let smtp = &self.smtp.options;
+        let is_listening = !smtp.smtp.is_empty() || !smtp.lmtp.is_empty();
+        is_listening || !self.imap.is_empty() || !self.maildir.is_empty() || !self.folder.is_empty()
+    }
 }
 
 /// The value of a section, also of one below another.

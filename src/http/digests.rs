@@ -3,12 +3,14 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use serde_json::json;
 
 use super::channels::{no_question, tested};
 use super::client::Client;
+use super::doc::Parameter;
 use super::error::ApiError;
-use super::fields::Members;
-use super::owned::{OwnedDigest, digest_key, find_domain};
+use super::fields::{Members, Parameters};
+use super::owned::{OwnedDigest, OwnedDomain, digest_key, find_domain};
 use super::state::AppState;
 use crate::api::{
     CHANNEL_NAME_CHARS_MAX, ChannelTested, DIGEST_DOMAINS_MAX, DigestBody, DigestList, DigestPreview, Success,
@@ -135,15 +137,51 @@ pub(super) async fn preview(
         range: found.address.period.last_before(state.today()),
         domains: found.address.domains,
     };
+    let shown = forms(&state, &scope).await?;
+    shown
+        .map(Json)
+        .ok_or_else(|| ApiError::conflict("The account has none of the domains of this digest"))
+}
+
+/// The parameter `period`.
+pub(super) const PARAMETERS: &[Parameter] = &[Parameter {
+    name: "period",
+    says: "`weekly`: Monday to Sunday. `monthly`: a month of the calendar. The newest one that is over. Default: `weekly`.",
+    schema: || json!({ "type": "string", "enum": PERIODS }),
+}];
+const PERIODS: [&str; 2] = ["weekly", "monthly"];
+
+/// `GET /domains/{id}/dmarc/digest`
+pub(super) async fn of_domain(
+    State(state): State<AppState>,
+    OwnedDomain(domain): OwnedDomain,
+    mut parameters: Parameters,
+) -> Result<Json<DigestPreview>, ApiError> {
+    let period = parameters.word("period", &PERIODS, Period::from_word);
+    parameters.finish()?;
+    let period = period.unwrap_or(Period::Weekly);
+    let scope = DigestScope {
+        account: domain.account,
+        period,
+        range: period.last_before(state.today()),
+        domains: Some(vec![domain.id]),
+    };
+    let shown = forms(&state, &scope).await?;
+    shown.map(Json).ok_or_else(|| ApiError::not_found("Domain"))
+}
+
+/// A digest in all forms; `None` if none of its domains is left.
+async fn forms(state: &AppState, scope: &DigestScope) -> Result<Option<DigestPreview>, ApiError> {
     let tables = state.tables.current();
-    let data = Box::pin(digest(&state.store, &scope, state.clock.now(), &tables)).await?;
-    let data = data.ok_or_else(|| ApiError::conflict("The account has none of the domains of this digest"))?;
-    let forms = digest_forms(&data, state.targets.page());
-    Ok(Json(DigestPreview {
-        subject: forms.subject,
-        text: forms.text,
-        html: forms.html,
-        data,
+    let data = Box::pin(digest(&state.store, scope, state.clock.now(), &tables)).await?;
+    Ok(data.map(|data| {
+        let forms = digest_forms(&data, state.targets.page());
+        DigestPreview {
+            subject: forms.subject,
+            text: forms.text,
+            html: forms.html,
+            data,
+        }
     }))
 }
 

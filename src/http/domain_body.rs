@@ -8,7 +8,7 @@ use crate::store::Domain;
 
 impl DomainList {
     /// The list of these domains, in this order.
-    pub(super) fn from_domains<'d>(domains: impl Iterator<Item = &'d Domain>) -> Self {
+    pub fn from_domains<'d>(domains: impl Iterator<Item = &'d Domain>) -> Self {
         Self {
             domains: domains.map(DomainItem::from).collect(),
         }
@@ -29,7 +29,7 @@ impl From<&Domain> for DomainItem {
 
 impl DomainBody {
     /// The body for a domain and the records that it must publish.
-    pub(super) fn new(domain: Domain, published: Published) -> Self {
+    pub fn new(domain: Domain, published: Published) -> Self {
         Self {
             id: domain.public_id,
             name: domain.name.to_string(),

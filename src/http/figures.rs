@@ -22,7 +22,7 @@ use crate::base::text::shown;
 use crate::base::{Day, DayRange};
 use crate::enrich::{FlowCounts, flows_by_day};
 use crate::insight::{Completeness, DayShare, history_range, is_settled};
-use crate::store::{DayTotals, Domain, Stats};
+use crate::store::{DayTotals, Domain, Stats, Store, StoreError};
 use crate::tally::Totals;
 
 /// Which sums are asked for, and what they include.
@@ -31,12 +31,12 @@ pub(super) const OPTIONS: &[Parameter] = &[
         name: "include",
         says: "`flows` adds messages by flow: `flows` of each day and of the range, and columns of the CSV. Each address of each \
         day is read for it, which sums alone do without. `completeness` adds `completeness` and `missing` to each day: how much of \
-        it was reported. `all` adds both.",
+        it was reported. `dispositions` adds `dispositions` to each day: what receivers did with its messages. `all` adds all.",
         schema: || json!({ "type": "string", "enum": INCLUDED }),
     },
     VERIFIED,
 ];
-const INCLUDED: [&str; 3] = ["flows", "completeness", "all"];
+const INCLUDED: [&str; 4] = ["flows", "completeness", "dispositions", "all"];
 
 /// Missing reporters that are named for a day, and the longest name.
 const MISSING_MAX: usize = 10;
@@ -55,28 +55,16 @@ pub(super) async fn stats(
     });
     let carriers = carriers(&mut parameters);
     parameters.finish()?;
-    let comparison = Comparison::new(range, state.today());
-    let since = comparison.before.first;
-    let (stats, before) = state
-        .store
-        .stats_and_before(domain.id, range, (since, carriers))
-        .await?;
-    let comparison = compare(&comparison, &stats, &before);
-    let within = stats.days.iter().rfind(|day| day.totals.messages() > 0);
-    let last_day = match within {
-        Some(day) => Some(day.day),
-        None => state.store.last_day(&[domain.id], range.last).await?,
-    };
-    let mut stats = StatsBody {
-        last_day: last_day.map(|day| day.to_string()),
-        comparison,
-        ..StatsBody::from(stats)
-    };
-    if matches!(included, Some("completeness" | "all")) {
+    let includes = |word: &str| included.is_some_and(|included| [word, "all"].contains(&included));
+    let mut stats = figures(&state.store, &domain, (range, carriers), state.today()).await?;
+    if !includes("dispositions") {
+        stats.daily_stats.iter_mut().for_each(|day| day.dispositions = None);
+    }
+    if includes("completeness") {
         complete(&state, &domain, range, &mut stats).await?;
     }
     let name = file_name(&[domain.name.as_str(), "days", &days_in_name(range)]);
-    if matches!(included, Some("flows" | "all")) {
+    if includes("flows") {
         let tables = state.tables.current();
         stats.include(&flows_by_day(&state.store, &domain, (range, carriers), &tables).await?);
         if listing.is_csv() {
@@ -84,6 +72,29 @@ pub(super) async fn stats(
         }
     }
     Ok(listing.answer(stats, |_| name))
+}
+
+/// The sums of a range of days, and how they compare with the days before.
+pub async fn figures(
+    store: &Store,
+    domain: &Domain,
+    (range, carriers): (DayRange, Carriers),
+    today: Day,
+) -> Result<StatsBody, StoreError> {
+    let comparison = Comparison::new(range, today);
+    let since = comparison.before.first;
+    let (stats, before) = store.stats_and_before(domain.id, range, (since, carriers)).await?;
+    let comparison = compare(&comparison, &stats, &before);
+    let within = stats.days.iter().rfind(|day| day.totals.messages() > 0);
+    let last_day = match within {
+        Some(day) => Some(day.day),
+        None => store.last_day(&[domain.id], range.last).await?,
+    };
+    Ok(StatsBody {
+        last_day: last_day.map(|day| day.to_string()),
+        comparison,
+        ..StatsBody::from(stats)
+    })
 }
 
 /// How the complete days compare with as many before them.
@@ -221,6 +232,7 @@ impl DayBody {
             completeness: None,
             missing: Vec::new(),
             flows: None,
+            dispositions: None,
         }
     }
 }
@@ -234,6 +246,7 @@ impl From<&DayTotals> for DayBody {
             completeness: None,
             missing: Vec::new(),
             flows: None,
+            dispositions: Some(Dispositions::from(&day.totals)),
         }
     }
 }

@@ -12,6 +12,7 @@ use super::paging::wanted;
 use super::places::set_aside_place;
 use super::state::AppState;
 use crate::api::{MailItem, MailList};
+use crate::base::SetAsideId;
 use crate::base::clock::format_instant;
 use crate::store::SetAside;
 
@@ -39,7 +40,11 @@ pub(super) async fn list(
 
 /// `GET /domains/{id}/inbound/{message_id}`
 pub(super) async fn show(State(state): State<AppState>, OwnedMessage(id): OwnedMessage) -> Result<Response, ApiError> {
-    let bytes = state.store.set_aside_bytes(id).await?;
+    saved(state.store.set_aside_bytes(id).await?, id)
+}
+
+/// A message as a file to be saved.
+pub(super) fn saved(bytes: Option<Vec<u8>>, id: SetAsideId) -> Result<Response, ApiError> {
     let bytes = bytes.ok_or_else(|| ApiError::not_found("Message"))?;
     // A stranger's bytes: to be saved, never to be shown by a browser.
     let headers = [

@@ -99,6 +99,7 @@ pub use compress::compressed;
 pub use config::{HttpConfig, MetricsAccess, PublicUrl};
 pub use entry::{Access, Body, Cost, Route};
 pub use error::ApiError;
+pub use figures::figures;
 pub use idempotency::forgotten;
 pub use line::Line;
 pub use rate::{Allowance, Bucket, Rate, RateLimiter};

@@ -25,13 +25,13 @@ use crate::api::{
     ChannelOne, ChannelPut, ChannelTested, DecisionInput, DeliveryList, DigestBody, DigestInput, DigestList,
     DigestPreview, DigestPut, DomainInput, DomainList, DomainOne, DomainPatch, FailureReportBody, FailureReportList,
     FindingBody, FindingList, FlowList, Health, IpInput, KeyBody, KeyInput, KeyList, MailLinkBody, MailList,
-    MessageList, Overview, PlausibilityBody, ProofBody, Readiness, ReadinessBody, ReceiptList, RecordBody, RefusedList,
-    Removed, RemovedInBoth, ReplayInput, Replayed, ReportBody, ReportItem, ReportList, ReporterInput, ReporterList,
-    RotateInput, SearchList, SelectorList, SenderDecisionBody, SenderDecisionInput, SenderDecisionList, SenderList,
-    ServiceList, SignatureList, SimulationBody, SimulationInput, SnoozeInput, SourceDetail, SourceList, SpfUsageBody,
-    StatsBody, SubdomainList, Success, Taken, ThresholdList, ThresholdPatch, TlsFailureList, TlsReportBody,
-    TlsReportList, TlsStats, TlsTokenBody, TlsTokenMade, TrustBody, TrustPatch, VerifyOne, WebhookInput, WebhookList,
-    WebhookOne, WebhookPatch, WebhookTested, WebhookWithSecret,
+    MessageDetail, MessageGroups, MessageList, Overview, PlausibilityBody, ProofBody, Readiness, ReadinessBody,
+    ReceiptList, RecordBody, RefusedList, Removed, RemovedInBoth, ReplayInput, Replayed, ReportBody, ReportItem,
+    ReportList, ReporterInput, ReporterList, RotateInput, SearchList, SelectorList, SenderDecisionBody,
+    SenderDecisionInput, SenderDecisionList, SenderList, ServiceList, SignatureList, SimulationBody, SimulationInput,
+    SnoozeInput, SourceDetail, SourceList, SpfUsageBody, StatsBody, SubdomainList, Success, Taken, ThresholdList,
+    ThresholdPatch, TlsFailureList, TlsReportBody, TlsReportList, TlsStats, TlsTokenBody, TlsTokenMade, TrustBody,
+    TrustPatch, VerifyOne, WebhookInput, WebhookList, WebhookOne, WebhookPatch, WebhookTested, WebhookWithSecret,
 };
 
 /// What every node answers, whatever else it does.
@@ -78,6 +78,7 @@ fn table() -> Vec<Entry> { let mut table = vec![
     patch ("/domains/{id}/dmarc/thresholds",                           Write,   thresholds::set_of_domain, "Change the thresholds of the rules for a domain").takes::<ThresholdPatch>().answers::<ThresholdList>(200),
     get   ("/domains/{id}/dmarc/readiness",                            Read,    readiness::show,       "Show whether the policy may be stricter, and what stands in the way").long().with(DAYS).answers::<ReadinessBody>(200),
     get   ("/domains/{id}/dmarc/receipts",                             Read,    receipts::receipt_list, "Show which reporters have seen a change work").long().with(RECEIPTS).answers::<ReceiptList>(200),
+    get   ("/domains/{id}/dmarc/digest",                               Read,    digests::of_domain,    "Show what a digest of the domain says about the last week or month").long().with(PERIOD).answers::<DigestPreview>(200),
     post  ("/domains/{id}/dmarc/simulate",                             Ask,     simulate::simulate,   "Show what another policy would do to the messages of a range of days").long().with(DAYS).takes::<SimulationInput>().answers::<SimulationBody>(200),
     get   ("/domains/{id}/dmarc/spf",                                  Read,    spf::usage,            "Show which terms of the SPF record messages need").long().with(DAYS).answers::<SpfUsageBody>(200),
     get   ("/domains/{id}/dmarc/export",                               Read,    export::export,        "Export every row").long().with(EXPORT).answers_bytes(export::TYPES),
@@ -100,6 +101,10 @@ fn table() -> Vec<Entry> { let mut table = vec![
     get   ("/domains/{id}/inbound",                                    Read,    inbound::list,         "List other mail to the domain, newest first").long().with(NUMBERED).lists::<MailList>(),
     get   ("/domains/{id}/inbound/{message_id}",                       Read,    inbound::show,         "Fetch a mail as it was received").long().answers_bytes(inbound::TYPES),
     get   ("/quarantine",                                              Account, quarantine::list,      "List messages that became no counted report, newest first").long().with(SET_ASIDE).lists::<MessageList>(),
+    get   ("/quarantine/groups",                                       Account, quarantine::groups,    "Count the messages of a kind that became no counted report, by reason and sender").long().with(SET_ASIDE_GROUPS).answers::<MessageGroups>(200),
+    get   ("/quarantine/{id}",                                         Account, quarantine::show,      "Show a set-aside message, and where reading stopped").long().answers::<MessageDetail>(200),
+    get   ("/quarantine/{id}/message",                                 Account, quarantine::message,   "Fetch a set-aside message as it was received").long().answers_bytes(inbound::TYPES),
+    delete("/quarantine/{id}",                                         Account, quarantine::dismiss,   "Remove a set-aside message for good").answers::<Removed>(200),
     get   ("/refused",                                                 Account, refused::list,         "List the mail refused in the last 30 days, by day and reason").lists::<RefusedList>(),
     post  ("/quarantine/{id}/replay",                                  Account, quarantine::replay,    "Read a set-aside message again").answers::<Taken>(200),
     post  ("/api-keys",                                                Account, api_keys::create,      "Create an API key").takes::<KeyInput>().also(NO_DOMAIN).answers::<ApiKeyWithSecret>(201),
@@ -166,6 +171,7 @@ fn handing_in() -> Vec<Entry> { vec![
 type Parameters = &'static [&'static [Parameter]];
 
 const DELIVERIES: Parameters = &[paging::PARAMETERS];
+const PERIOD: Parameters = &[digests::PARAMETERS];
 const DAYS: Parameters = &[range::DAYS];
 const RECEIPTS: Parameters = &[receipts::PARAMETERS];
 const STATS: Parameters = &[range::DAYS, figures::OPTIONS];
@@ -204,6 +210,7 @@ const SEARCH: Parameters = &[
     paging::AFTER_ROWS,
 ];
 const ATTENTION: Parameters = &[attention::PARAMETERS, paging::PARAMETERS, paging::AFTER_ROWS];
+const SET_ASIDE_GROUPS: Parameters = &[quarantine::GROUPS];
 const SET_ASIDE: Parameters = &[paging::PARAMETERS, paging::AFTER_NUMBER, quarantine::PARAMETERS];
 
 /// Errors of single routes: a status, and when it is answered.

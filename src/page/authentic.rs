@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::glossary::term;
-use super::query::{Asked, RANGE};
+use super::query::Asked;
 use crate::api::StatsBody;
 use crate::base::numbers::{grouped, percent};
 
@@ -11,6 +11,9 @@ use crate::base::numbers::{grouped, percent};
 pub(super) const AUTHENTICATED: &str = "authenticated";
 /// What the sums of a domain are asked with.
 pub(super) const OF_STATS: [&str; 4] = ["days", "from", "to", AUTHENTICATED];
+
+/// What the switch keeps.
+const OF_PAGE: [&str; 4] = ["days", "from", "to", "split"];
 
 /// Whether only authentic reports are asked for.
 pub(super) fn is_on(asked: &Asked) -> bool {
@@ -25,7 +28,7 @@ pub(super) fn switch(base: &str, asked: &Asked, stats: &StatsBody) -> Markup {
         false => stats.total_messages.saturating_sub(left_out),
     };
     let share = percent(left_out, others);
-    let to = |word: &str| format!("{base}{}", asked.with(&RANGE, &[(AUTHENTICATED, word)]));
+    let to = |word: &str| format!("{base}{}", asked.with(&OF_PAGE, &[(AUTHENTICATED, word)]));
     html! {
         @if is_on(asked) {
             p .notice #authentic {

@@ -41,12 +41,49 @@ pub(super) const SLIM: Shape = Shape {
     left: 14.0,
 };
 
-/// Messages of some days together.
+/// One part of all bars.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Series {
+    /// Class of its rectangles.
+    pub class: &'static str,
+    /// What its messages are, after their number.
+    pub words: &'static str,
+}
+
+/// Whether messages passed, from the floor up.
+pub(super) const RESULTS: &[Series] = &[
+    Series {
+        class: "pass",
+        words: "passed",
+    },
+    Series {
+        class: "fail",
+        words: "failed",
+    },
+];
+
+/// The messages of a day, a number for each series.
+#[derive(Debug, Clone)]
+pub(super) struct Day {
+    pub date: String,
+    pub counts: Vec<u64>,
+}
+
+/// What a chart shows of its days.
+#[derive(Debug)]
+pub(super) struct Drawn<'d> {
+    pub days: &'d [Day],
+    pub series: &'d [Series],
+    /// Days on which something changed, and what.
+    pub marks: &'d [(String, String)],
+}
+
+/// Messages of some days together, a number for each series.
 struct Bar {
     title: String,
     first: String,
-    pass: u64,
-    fail: u64,
+    last: String,
+    counts: Vec<u64>,
 }
 
 /// What one bar covers: `day`, `week`, `31 days`.
@@ -58,9 +95,18 @@ pub(super) fn unit(days: usize) -> String {
     }
 }
 
-/// A chart of messages, passed below failed.
-pub(super) fn daily(days: &[DayBody], shape: Shape) -> Markup {
-    let bars = bars(days);
+/// The days of an answer by result.
+pub(super) fn by_result(days: &[DayBody]) -> Vec<Day> {
+    let day = |day: &DayBody| Day {
+        date: day.date.clone(),
+        counts: vec![day.pass, day.fail],
+    };
+    days.iter().map(day).collect()
+}
+
+/// A chart of messages by day: its series on each other, the first on the floor.
+pub(super) fn daily(drawn: &Drawn<'_>, shape: Shape) -> Markup {
+    let bars = bars(drawn.days);
     let most = bars.iter().map(Bar::all).max().unwrap_or(0);
     let (step, steps) = steps(most);
     let top = step as f64 * f64::from(steps);
@@ -77,10 +123,16 @@ pub(super) fn daily(days: &[DayBody], shape: Shape) -> Markup {
                 text .number x=(percent(left - 0.8)) y=(dots(y(number as f64) + 4.0)) text-anchor="end" { (short(number)) }
             }
             @for (nth, bar) in bars.iter().enumerate() {
-                @let (pass, fail) = heights(bar, (floor - TOP) / top);
                 @let x = percent(left + wide * (nth as f64 + 0.1));
-                @if pass > 0.0 { rect .pass x=(x) width=(percent(wide * 0.8)) y=(dots(floor - pass)) height=(dots(pass)) {} }
-                @if fail > 0.0 { rect .fail x=(x) width=(percent(wide * 0.8)) y=(dots(floor - pass - fail)) height=(dots(fail)) {} }
+                @for (series, from, tall) in stacked(bar, drawn.series, (floor - TOP) / top) {
+                    rect .(series.class) x=(x) width=(percent(wide * 0.8)) y=(dots(floor - from - tall)) height=(dots(tall)) {}
+                }
+            }
+            @for (nth, bar) in bars.iter().enumerate() {
+                @if !bar.notes(drawn.marks).is_empty() {
+                    @let x = percent(left + wide * (nth as f64 + 0.5));
+                    line .mark x1=(x) x2=(x) y1="0" y2=(dots(floor)) {}
+                }
             }
             @for (nth, text) in &dates {
                 @let middle = left + wide * (*nth as f64 + 0.5);
@@ -89,9 +141,10 @@ pub(super) fn daily(days: &[DayBody], shape: Shape) -> Markup {
             }
             g .hits {
                 @for (nth, bar) in bars.iter().enumerate() {
+                    @let says = bar.says(drawn);
                     rect x=(percent(left + wide * nth as f64)) width=(percent(wide)) y="0" height=(high)
-                        data-day=(bar.title) data-pass=(grouped(bar.pass)) data-fail=(grouped(bar.fail)) {
-                        title { (bar.title) ": " (grouped(bar.pass)) " passed, " (grouped(bar.fail)) " failed" }
+                        data-day=(bar.title) data-messages=(bar.all()) data-says=(says) {
+                        title { (bar.title) ": " (says) }
                     }
                 }
             }
@@ -99,9 +152,22 @@ pub(super) fn daily(days: &[DayBody], shape: Shape) -> Markup {
     }
 }
 
+/// The parts of a bar that there are: the series, where its part begins above the floor, and how tall it is.
+fn stacked<'s>(bar: &Bar, series: &'s [Series], scale: f64) -> Vec<(&'s Series, f64, f64)> {
+    let mut from = 0.0;
+    let heights = heights(&bar.counts, scale);
+    let parts = series.iter().zip(heights).filter(|(_, tall)| *tall > 0.0);
+    let parts = parts.map(|(series, tall)| {
+        let part = (series, from, tall);
+        from += tall;
+        part
+    });
+    parts.collect()
+}
+
 /// An area over the days, without axes: all messages, and those that failed.
 pub(super) fn trend(days: &[DayBody]) -> Markup {
-    let bars = bars(days);
+    let bars = bars(&by_result(days));
     let most = bars.iter().map(Bar::all).max().unwrap_or(0).max(1) as f64;
     let (wide, high) = (120.0, 28.0);
     let wide_each = wide / (bars.len().max(2) - 1) as f64;
@@ -123,30 +189,31 @@ pub(super) fn trend(days: &[DayBody]) -> Markup {
     html! {
         svg viewBox="0 0 120 28" preserveAspectRatio="none" aria-hidden="true" {
             polygon .pass points=(area(Bar::all)) {}
-            polygon .fail points=(area(|bar| bar.fail)) {}
+            polygon .fail points=(area(|bar| bar.counts[1])) {}
         }
     }
 }
 
-/// How high a bar's two parts are: in proportion, but what is there is seen, and some never looks like all.
-fn heights(bar: &Bar, scale: f64) -> (f64, f64) {
-    let seen = |number: u64| {
-        if number == 0 {
-            0.0
-        } else {
-            (number as f64 * scale).max(DOTS_MIN)
-        }
+/// How high the parts of a bar are: in proportion, but what is there is seen, and some never looks like all. What small parts
+/// get too much, the largest gives.
+fn heights(counts: &[u64], scale: f64) -> Vec<f64> {
+    let seen = |number: u64, least: f64| match number {
+        0 => 0.0,
+        _ => (number as f64 * scale).max(least),
     };
-    let all = seen(bar.all());
-    match (bar.pass, bar.fail) {
-        (_, 0) => (all, 0.0),
-        (0, _) => (0.0, all),
-        _ => {
-            let all = all.max(2.0 * DOTS_MIN);
-            let fail = (bar.fail as f64 * scale).clamp(DOTS_MIN, all - DOTS_MIN);
-            (all - fail, fail)
-        }
+    let parts = counts.iter().filter(|count| **count > 0).count();
+    let all = seen(total(counts.iter().copied()), DOTS_MIN * parts as f64);
+    let mut heights: Vec<f64> = counts.iter().map(|count| seen(*count, DOTS_MIN)).collect();
+    let largest = (0..counts.len()).max_by_key(|nth| counts[*nth]);
+    if let Some(largest) = largest {
+        let others: f64 = heights.iter().sum::<f64>() - heights[largest];
+        heights[largest] = if counts[largest] > 0 {
+            (all - others).max(DOTS_MIN)
+        } else {
+            0.0
+        };
     }
+    heights
 }
 
 fn percent(part: f64) -> String {
@@ -166,9 +233,10 @@ fn together(days: usize) -> usize {
     }
 }
 
-fn bars(days: &[DayBody]) -> Vec<Bar> {
+fn bars(days: &[Day]) -> Vec<Bar> {
     let bars = days.chunks(together(days.len())).map(|days| {
         let (first, last) = (&days[0].date, &days[days.len() - 1].date);
+        let of = |nth: usize| total(days.iter().map(|day| day.counts.get(nth).copied().unwrap_or(0)));
         Bar {
             title: if days.len() == 1 {
                 first.clone()
@@ -176,8 +244,8 @@ fn bars(days: &[DayBody]) -> Vec<Bar> {
                 format!("{first} to {last}")
             },
             first: first.clone(),
-            pass: total(days.iter().map(|day| day.pass)),
-            fail: total(days.iter().map(|day| day.fail)),
+            last: last.clone(),
+            counts: (0..days[0].counts.len()).map(of).collect(),
         }
     });
     bars.collect()
@@ -190,7 +258,27 @@ fn total(mut numbers: impl Iterator<Item = u64>) -> u64 {
 
 impl Bar {
     fn all(&self) -> u64 {
-        self.pass.saturating_add(self.fail)
+        total(self.counts.iter().copied())
+    }
+
+    /// What changed on its days.
+    fn notes<'m>(&self, marks: &'m [(String, String)]) -> Vec<&'m str> {
+        let days = self.first.as_str()..=self.last.as_str();
+        let of_these = marks.iter().filter(|(day, _)| days.contains(&day.as_str()));
+        of_these.map(|(_, what)| what.as_str()).collect()
+    }
+
+    /// Its numbers, and what changed: `12 passed, 3 failed; changed: dmarc record in DNS`.
+    fn says(&self, drawn: &Drawn<'_>) -> String {
+        let counts = drawn.series.iter().zip(&self.counts);
+        let counts: Vec<_> = counts
+            .map(|(series, count)| format!("{} {}", grouped(*count), series.words))
+            .collect();
+        let notes = self.notes(drawn.marks);
+        match notes.is_empty() {
+            true => counts.join(", "),
+            false => format!("{}; changed: {}", counts.join(", "), notes.join(", ")),
+        }
     }
 }
 
@@ -280,13 +368,24 @@ mod tests {
             completeness: None,
             missing: Vec::new(),
             flows: None,
+            dispositions: None,
         };
         (0..count).map(day).collect()
     }
 
+    fn drawn(days: &[DayBody], shape: Shape) -> String {
+        let days = by_result(days);
+        let drawn = Drawn {
+            days: &days,
+            series: RESULTS,
+            marks: &[],
+        };
+        daily(&drawn, shape).into_string()
+    }
+
     #[test]
     fn a_chart_has_a_column_a_day_and_nothing_that_the_policy_forbids() {
-        let svg = daily(&days(30), WIDE).into_string();
+        let svg = drawn(&days(30), WIDE);
         assert_eq!(svg.matches("<title>").count(), 30);
         assert!(
             !svg.contains("style=") && !svg.contains("<style") && !svg.contains("<script"),
@@ -299,7 +398,7 @@ mod tests {
     #[test]
     fn long_ranges_and_empty_ones_are_drawn_too() {
         for count in [0, 1, 121, 365, 3_650] {
-            let svg = daily(&days(count), SLIM).into_string();
+            let svg = drawn(&days(count), SLIM);
             assert!(svg.matches("<title>").count() <= BARS_MAX, "{count}");
             assert!(svg.len() < 60_000, "{count}: {}", svg.len());
             let dates = svg.matches("class=\"date\"").count();
@@ -320,10 +419,10 @@ mod tests {
         ] {
             assert_eq!(unit(days), expect, "{days}");
         }
-        let year = dates(&bars(&days(700)), 9);
+        let year = dates(&bars(&by_result(&days(700))), 9);
         assert_eq!(year[0].1, "1 Jan 2026");
         assert!(year.iter().any(|(_, text)| text.ends_with("2027")), "{year:?}");
-        assert_eq!(dates(&bars(&days(1)), 9), [(0, "1 Jan".to_owned())]);
+        assert_eq!(dates(&bars(&by_result(&days(1))), 9), [(0, "1 Jan".to_owned())]);
     }
 
     #[test]
@@ -370,17 +469,40 @@ mod tests {
 
     #[test]
     fn small_parts_are_visible_and_never_look_like_all() {
-        let bar = |pass, fail| Bar {
-            title: String::new(),
-            first: String::new(),
-            pass,
-            fail,
-        };
-        for (pass, fail) in [(1_000_000, 1), (1, 1_000_000), (1, 1), (999, 1)] {
-            let (high, low) = heights(&bar(pass, fail), 200.0 / 1_000_001.0);
-            assert!(high >= DOTS_MIN && low >= DOTS_MIN, "{pass} {fail}: {high} {low}");
+        for counts in [[1_000_000, 1], [1, 1_000_000], [1, 1], [999, 1]] {
+            let heights = heights(&counts, 200.0 / 1_000_001.0);
+            assert!(heights.iter().all(|tall| *tall >= DOTS_MIN), "{counts:?}: {heights:?}");
         }
-        assert_eq!(heights(&bar(0, 0), 1.0), (0.0, 0.0));
-        assert_eq!(heights(&bar(10, 0), 1.0), (10.0, 0.0));
+        // Together they are as high as the bar, however many there are.
+        let heights_of = |counts: &[u64]| heights(counts, 0.1);
+        let parts = heights_of(&[900, 1, 99]);
+        assert!(
+            (parts.iter().sum::<f64>() - 100.0).abs() < 1e-9 && parts[1] == DOTS_MIN,
+            "{parts:?}"
+        );
+        assert_eq!(heights_of(&[0, 0, 50]), [0.0, 0.0, 5.0]);
+        assert_eq!(heights(&[0, 0], 1.0), [0.0, 0.0]);
+        assert_eq!(heights(&[10, 0], 1.0), [10.0, 0.0]);
+    }
+
+    #[test]
+    fn a_change_is_marked_on_the_bar_of_its_day() {
+        let marks = [("2026-01-03".to_owned(), "dmarc record in DNS".to_owned())];
+        for (count, bar) in [(30, "2026-01-03: "), (140, "2026-01-01 to 2026-01-07: ")] {
+            let days = by_result(&days(count));
+            let drawn = Drawn {
+                days: &days,
+                series: RESULTS,
+                marks: &marks,
+            };
+            let svg = daily(&drawn, WIDE).into_string();
+            assert_eq!(svg.matches("class=\"mark\"").count(), 1, "{count}");
+            let title = svg.split("<title>").find(|title| title.contains("changed: "));
+            let title = title.unwrap();
+            assert!(
+                title.starts_with(bar) && title.contains("; changed: dmarc record in DNS<"),
+                "{title}"
+            );
+        }
     }
 }

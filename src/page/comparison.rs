@@ -27,12 +27,13 @@ pub(super) fn figures((all, fail): (u64, u64), comparison: Option<&ComparisonBod
     }
 }
 
-/// What the differences are between.
-pub(super) fn explained(comparison: Option<&ComparisonBody>) -> Markup {
+/// What the differences are between. `week`: where the last week is compared with the one before, if it is not here.
+pub(super) fn explained(comparison: Option<&ComparisonBody>, week: Option<&String>) -> Markup {
     html! {
         @if let Some(ComparisonBody { complete, before }) = comparison {
             p .small.muted #compared {
                 "Compared are complete days: " (complete.from) " to " (complete.to) " with " (before.from) " to " (before.to) "."
+                @if let Some(week) = week { " " a href=(week) { "What changed since last week" } }
             }
         }
     }

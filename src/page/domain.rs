@@ -8,16 +8,17 @@ use maud::{Markup, html};
 use super::api::{Failure, Told};
 use super::authentic::{self, AUTHENTICATED, OF_STATS};
 use super::comparison::explained;
+use super::days::Split;
 use super::export;
 use super::glossary::term;
-use super::parts::{csv_link, empty, figure, other_errors};
+use super::parts::{empty, figure, other_errors};
 use super::query::{Asked, RANGE};
 use super::tables::Columns;
-use super::tabs::{Found, Tab, below, done, find, found, page, range_form};
+use super::tabs::{Found, Tab, below, find, found, page, range_form};
 use super::visitor::Visitor;
-use super::{chart, comparison, fails, readiness, senders, tables};
+use super::{comparison, days, fails, history, readiness, senders, tables};
 use crate::api::{DomainBody, FlowBody, ReadinessBody, ReporterList, ServiceList, SignatureList, StatsBody};
-use crate::base::numbers::{counted, grouped, percent};
+use crate::base::numbers::{counted, percent};
 
 /// Rows of the tables on a domain's first page.
 const FEW: u32 = 8;
@@ -41,7 +42,17 @@ pub(super) async fn show(
     // The lists start before it is known whether these days have messages: they mostly do.
     let started = lists(&asked)?;
     let domain = find(&visitor, &id).await?;
-    let stats = |asked: &Asked| below(&id, &format!("/dmarc/stats{}", asked.only(&OF_STATS)));
+    let split = Split::asked(&asked);
+    let stats = |asked: &Asked| {
+        below(
+            &id,
+            &format!(
+                "/dmarc/stats{}",
+                asked.with(&OF_STATS, &[("include", split.includes())])
+            ),
+        )
+    };
+    let changes = history::changes(&visitor, &id);
     let is_empty = |stats: &Told<StatsBody>| matches!(stats, Told::Answer(stats) if has_none(stats));
     let Found {
         list: stats,
@@ -55,8 +66,9 @@ pub(super) async fn show(
     let asked = shown;
     let base = format!("/view/{id}");
     let content = html! {
-        (range_form(&base, &asked, &[AUTHENTICATED], stats.wrong()))
+        (range_form(&base, &asked, &[AUTHENTICATED, "split"], stats.wrong()))
         (other_errors(stats.wrong(), &RANGE))
+        p .small.screen { a href=(format!("{base}/summary")) { "Summary on one page, to print" } }
         (notice)
         @if let Told::Answer(stats) = &stats {
             @if has_none(stats) { (no_messages(&domain, stats)) } @else {
@@ -64,11 +76,12 @@ pub(super) async fn show(
                 @let readiness = readiness.await?;
                 (figures(stats, &services.flows, &asked))
                 (authentic::switch(&base, &asked, stats))
-                (explained(stats.comparison.as_ref()))
+                @let week = format!("{base}?days=7");
+                (explained(stats.comparison.as_ref(), Some(&week).filter(|_| asked.get("days") != Some("7"))))
                 (readiness::card(&base, &readiness))
                 (fails::card(&base, &asked, &readiness))
                 (senders::first(&base, &asked, &services))
-                (daily(stats, &format!("{base}/days.csv{}", asked.only(&OF_STATS))))
+                (days::card(stats, split, &changes.await?, (&base, &asked)))
                 div .two {
                     (who_reports(&base, &asked, &reporters.await?))
                     (who_signs(&base, &asked, &signatures.await?))
@@ -128,48 +141,6 @@ fn figures(stats: &StatsBody, flows: &[FlowBody], asked: &Asked) -> Markup {
             div { dt { (term("report", "Reports")) } dd { (figure(stats.reports)) } }
         }
     }
-}
-
-fn daily(stats: &StatsBody, csv: &str) -> Markup {
-    let title = format!("Messages per {}", chart::unit(stats.daily_stats.len()));
-    let label = format!(
-        "{title} from {} to {}, passed and failed; the table below has the numbers",
-        stats.from, stats.to
-    );
-    let days = stats
-        .daily_stats
-        .iter()
-        .rev()
-        .filter(|day| day.pass > 0 || day.fail > 0);
-    html! {
-        section .card aria-labelledby="daily" {
-            div .head {
-                h2 #daily { (title) }
-                p .legend { span .key.pass { (swatch("pass")) "pass" } span .key.fail { (swatch("fail")) "fail" } }
-                (csv_link(csv))
-            }
-            @for (class, shape) in [("wide", chart::WIDE), ("slim", chart::SLIM)] {
-                div .chart.(class) role="img" aria-label=(label) { (chart::daily(&stats.daily_stats, shape)) }
-            }
-            (done(&stats.dispositions))
-            details {
-                summary { "As a table" }
-                div .scroll.low tabindex="0" role="region" aria-label="Table of days" {
-                    table {
-                        thead { tr { th scope="col" { "Day (UTC)" } th scope="col" .num { "Pass" } th scope="col" .num { "Fail" } } }
-                        tbody { @for day in days {
-                            tr { th scope="row" { (day.date) } td .num { (grouped(day.pass)) } td .num { (grouped(day.fail)) } }
-                        } }
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// A piece of a bar: drawn, since paper has no backgrounds.
-fn swatch(class: &str) -> Markup {
-    html! { svg .swatch width="11" height="11" aria-hidden="true" { rect .(class) width="11" height="11" {} } }
 }
 
 fn no_messages(domain: &DomainBody, stats: &StatsBody) -> Markup {

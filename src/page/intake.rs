@@ -17,7 +17,7 @@ use super::query::{Asked, query_escaped};
 use super::reports::notes;
 use super::uploads;
 use super::visitor::{Bare, Visitor};
-use crate::api::{Arrivals, MessageItem, MessageList, RefusedItem, RefusedList, Taken};
+use crate::api::{Arrivals, MessageGroup, MessageGroups, MessageItem, MessageList, RefusedItem, RefusedList, Taken};
 use crate::base::numbers::{bytes, grouped};
 
 const PER_PAGE: &str = "25";
@@ -35,6 +35,10 @@ pub(super) async fn show(visitor: Visitor, asked: Asked) -> Result<(StatusCode, 
         true => Some(Told::from(messages(&visitor, &asked).await)?),
         false => None,
     };
+    let groups: Option<MessageGroups> = match visitor.has_account() {
+        true => Some(visitor.api.get("/quarantine/groups").await?),
+        false => None,
+    };
     let refused: Option<RefusedList> = match visitor.has_account() {
         true => Some(visitor.api.get("/refused").await?),
         false => None,
@@ -44,12 +48,14 @@ pub(super) async fn show(visitor: Visitor, asked: Asked) -> Result<(StatusCode, 
             h1 { "Intake" }
             p .muted { "What came, what could not be read and why." }
         } }
+        @if asked.get("dismissed").is_some() { p .notice role="status" { "The message was removed." } }
         @if let Some(tried) = asked.get("tried") {
             p .notice role="status" { "Tried again: " @if tried == "read" { "it is a report now, and counted." } @else { "it still cannot be read." } }
         }
         @if visitor.may_write() { (uploads::card(&visitor)) }
         (arrived(&arrivals))
         @if let Some(list) = &refused { (not_taken(&list.refused)) }
+        @if let Some(found) = &groups { (grouped_messages(&found.groups)) }
         @match &aside {
             Some(list) => { (set_aside(&visitor, &asked, list)) }
             None => { p .muted { "What is in quarantine can be seen with a full access key of the whole account." } }
@@ -152,6 +158,38 @@ pub(super) async fn refused_csv(visitor: Visitor) -> Result<Response, Failure> {
     export::csv(&visitor.api, "/refused".to_owned()).await
 }
 
+/// What is in quarantine, by reason and sender, where there is more than one message; else nothing.
+fn grouped_messages(groups: &[MessageGroup]) -> Markup {
+    let all = groups
+        .iter()
+        .fold(0_u64, |sum, group| sum.saturating_add(group.messages));
+    html! {
+        @if all > 1 {
+            section .card aria-labelledby="groups" {
+                div .head {
+                    h2 #groups { "In quarantine, by reason and sender" }
+                    span .muted.small { "One cause often stands behind many messages: look at the newest of each." }
+                }
+                div .scroll.low tabindex="0" role="region" aria-label="Table of reasons and senders" {
+                    table .cards.dated {
+                        thead { tr {
+                            th scope="col" { "Why" } th scope="col" { "From" } th scope="col" .num { "Messages" }
+                            th scope="col" { "Newest" } th scope="col" { span .hidden { "Look inside" } }
+                        } }
+                        tbody { @for group in groups { tr {
+                            th scope="row" data-label="Why" { span .chip.odd { (hostile(&group.reason)) } }
+                            td data-label="From" { (hostile_or_dash(Some(&group.sender))) }
+                            td .num data-label="Messages" { (grouped(group.messages)) }
+                            td data-label="Newest" { (time(&group.last_at)) }
+                            td { a href=(format!("/intake/{}", group.newest_id)) aria-label=(format!("Look inside the newest: message {}", group.newest_id)) { "Look inside" } }
+                        } } }
+                    }
+                }
+            }
+        }
+    }
+}
+
 fn set_aside(visitor: &Visitor, asked: &Asked, list: &Told<MessageList>) -> Markup {
     let kind = asked.get("kind").unwrap_or("quarantined");
     let to = |name: &str, value: &str| format!("/intake{}", asked.with(&["kind"], &[(name, value)]));
@@ -176,7 +214,7 @@ fn set_aside(visitor: &Visitor, asked: &Asked, list: &Told<MessageList>) -> Mark
                             th scope="col" { "Why" }
                             th scope="col" { "Where" }
                             th scope="col" .num { "Size" }
-                            th scope="col" { span .hidden { "Try again" } }
+                            th scope="col" { span .hidden { "Actions" } }
                         } }
                         tbody { @for message in &list.messages { (message_row(visitor, message)) } }
                     }
@@ -206,10 +244,11 @@ fn message_row(visitor: &Visitor, message: &MessageItem) -> Markup {
                 div .small.muted { (hostile(&message.origin)) }
             }
             td .num data-label="Size" { (bytes(message.size_bytes)) }
-            td {
-                form method="post" action=(format!("/intake/{}/replay", message.id)) {
+            td .actions {
+                a .button href=(format!("/intake/{}", message.id)) aria-label=(format!("Look inside message {}", message.id)) { "Look inside" } " "
+                form .inline method="post" action=(format!("/intake/{}/replay", message.id)) {
                     (visitor.field())
-                    button type="submit" { "Try again" }
+                    button type="submit" aria-label=(format!("Try again: message {}", message.id)) { "Try again" }
                 }
             }
         }

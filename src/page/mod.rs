@@ -6,11 +6,13 @@
 
 mod alerts;
 mod api;
+mod aside;
 mod assets;
 mod attention;
 mod authentic;
 mod chart;
 mod comparison;
+mod days;
 mod decisions;
 mod domain;
 mod domains;
@@ -21,6 +23,7 @@ mod failures;
 mod form_token;
 mod glossary;
 mod held;
+mod history;
 mod intake;
 mod keys;
 mod layout;
@@ -42,6 +45,7 @@ mod sign_in_link;
 mod sources;
 mod spf;
 mod state;
+mod summary;
 mod tables;
 mod tabs;
 mod tls;
@@ -111,6 +115,8 @@ pub fn router_with(api: Router, store: Store, clock: Clock, options: PageOptions
         .route("/needs-attention", get(attention::show))
         .route("/needs-attention.csv", get(attention::csv))
         .route("/intake", get(intake::show))
+        .route("/intake/{number}", get(aside::show))
+        .route("/intake/{number}/message", get(aside::message))
         .route("/find", get(search::show))
         .route("/find.csv", get(search::csv))
         .route("/glossary", get(glossary::show))
@@ -144,6 +150,7 @@ pub fn router_with(api: Router, store: Store, clock: Clock, options: PageOptions
         .route("/view/{id}/tls", get(tls::show))
         .route("/view/{id}/tls.csv", get(tls::csv))
         .route("/view/{id}/setup", get(setup::show))
+        .route("/view/{id}/summary", get(summary::show))
         .merge(forms())
         .route("/assets/{name}", get(assets::serve))
         .layer(from_fn(apart))
@@ -184,6 +191,7 @@ fn forms() -> Router<PageState> {
         .route("/view/{id}/decisions", get(decisions::show).post(decisions::decide))
         .route("/view/{id}/decisions/{number}/remove", post(decisions::remove))
         .route("/intake/{number}/replay", post(intake::replay))
+        .route("/intake/{number}/dismiss", post(aside::dismiss))
         .route("/keys", get(keys::show).post(keys::create))
         .route("/keys/end", post(keys::end))
         .route("/keys/{id}/revoke", post(keys::revoke))

@@ -8,6 +8,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::api::Failure;
+use super::history;
 use super::layout::{self, Place};
 use super::parts::{hostile, plain, time};
 use super::query::Asked;
@@ -97,6 +98,10 @@ fn add_page(visitor: &Visitor, form: &AddForm, failure: Option<&Failure>) -> Mar
 pub(super) async fn show(visitor: Visitor, Path(id): Path<String>, asked: Asked) -> Result<Markup, Failure> {
     let domain = find(&visitor, &id).await?;
     let (required, more): (Vec<_>, Vec<_>) = domain.dns_records.iter().partition(|record| record.required);
+    let (operator, optional): (Vec<_>, Vec<_>) = more
+        .into_iter()
+        .partition(|record| record.purpose == "dmarc_authorization");
+    let changes = history::changes(&visitor, &id).await?;
     let done = required.iter().filter(|record| record.verified).count();
     let content = html! {
         @if asked.get("added").is_some() {
@@ -129,7 +134,17 @@ pub(super) async fn show(visitor: Visitor, Path(id): Path<String>, asked: Asked)
             @for advice in &domain.setup_advice { p .bad { (advice) } }
         }
         @for record in required { (record_card(record)) }
-        @if !more.is_empty() { h2 { "More records" } @for record in more { (record_card(record)) } }
+        @if !optional.is_empty() {
+            h2 { "Optional records" }
+            p .small.muted { "The domain is verified without them. Each makes something more possible." }
+            @for record in optional { (record_card(record)) }
+        }
+        @if !operator.is_empty() {
+            h2 { "What the operator publishes" }
+            p .small.muted { "This belongs into the DNS of the host that receives the reports, not into that of the domain." }
+            @for record in operator { (record_card(record)) }
+        }
+        (history::card(&changes))
     };
     Ok(page(&visitor, &domain, Tab::Setup, &asked, content))
 }

@@ -28,7 +28,8 @@ pub(super) fn card(visitor: &Visitor) -> Markup {
             form #upload-form .drop method="post" enctype="multipart/form-data" action="/upload" {
                 // First of all fields: it is looked at before any file is read.
                 (visitor.field())
-                p { "Drop files here, or choose them: XML, gzip, zip or whole mails, about any of your domains." }
+                p { "Drop files or folders here, or choose files: XML, gzip, zip or whole mails, about any of your domains." }
+                p #reading .muted role="status" {}
                 div .row {
                     label .hidden for="files" { "Files" }
                     input #files type="file" name="file" multiple required;

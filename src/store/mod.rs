@@ -142,6 +142,7 @@ pub use requests::{Begun, KEPT_REQUEST_BYTES, Memory as RequestMemory, RequestNa
 pub use retention::{Purged, Retention};
 pub use room::Admitted;
 pub use sessions::{SESSIONS_PER_KEY_MAX, Session};
+pub use set_aside::AsideGroup;
 pub use snoozes::{FindingFilter, FindingState, NewsFilter, Snoozed};
 pub use soundness::message_digest;
 pub use source::{SourcePlace, SourceRecords, SourcesRecord};

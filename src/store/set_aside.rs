@@ -1,13 +1,27 @@
 //! Messages that became no counted report, and the way back in.
 
 use super::cut::COUNT_END;
-use super::db::{Args, Conn, Row, Statement};
+use super::db::{Args, Conn, Lock, Row, Statement};
 use super::sql::sql;
 use super::{Cut, Domain, Provenance, SetAside, Store, StoreError, stored_bytes};
-use crate::base::{AccountId, DomainId, SetAsideId, SetAsideKind};
+use crate::base::{AccountId, DomainId, Millis, SetAsideId, SetAsideKind};
 
 /// Domains that are noted in one transaction.
 const CLAIMED_AT_ONCE: usize = 1_000;
+
+/// Groups of messages that are looked at.
+const ASIDE_GROUPS_MAX: i64 = 10_000;
+
+/// Messages that were set aside for one reason, and came the same way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AsideGroup {
+    pub reason: String,
+    pub origin: String,
+    pub messages: u64,
+    pub newest: SetAsideId,
+    /// First arrival of the newest.
+    pub last_at: Millis,
+}
 
 impl Store {
     /// Some messages set aside, newest first, and how many there are in all, up to [`super::COUNTED_ROWS_MAX`] and one more.
@@ -88,6 +102,44 @@ impl Store {
         let bytes = stored_bytes::unpack(row.opt_int("unpacked_len")?, row.blob("bytes")?)
             .ok_or_else(|| StoreError::damaged("set_aside_messages", format!("message {id}"), "cannot be unpacked"))?;
         Ok(Some(bytes.into_owned()))
+    }
+
+    /// Removes a message that was set aside for an account, and its bytes if nothing else refers to them. False if there is none.
+    pub async fn dismiss(&self, account: AccountId, id: SetAsideId) -> Result<bool, StoreError> {
+        let mut write = self.write().await?;
+        let (mut conn, _) = write.parts();
+        conn.lock(Lock::SetAsideAlone).await?;
+        let row = conn.first(sql!("set_aside_by_id"), Args::default().int(id.0)).await?;
+        let Some(row) = row.filter(|row| row.int("account_id").is_ok_and(|of| of == account.0)) else {
+            return Ok(false);
+        };
+        conn.run(sql!("set_aside_remove"), Args::default().int(id.0)).await?;
+        let bytes = Args::default().int(account.0).blob(row.blob("digest")?);
+        conn.run(sql!("set_aside_message_remove"), bytes).await?;
+        write.commit().await?;
+        Ok(true)
+    }
+
+    /// The messages of a kind that are set aside for an account, by reason and origin, most first: up to
+    /// [`ASIDE_GROUPS_MAX`] of them.
+    pub async fn set_aside_groups(
+        &self,
+        account: AccountId,
+        kind: SetAsideKind,
+    ) -> Result<Vec<AsideGroup>, StoreError> {
+        let mut conn = self.read().await?;
+        let args = Args::default().int(account.0).int(kind.code()).int(ASIDE_GROUPS_MAX);
+        let rows = Conn(&mut conn).all(sql!("set_aside_groups"), args).await?;
+        let group = |row: &Row| {
+            Ok(AsideGroup {
+                reason: row.text("reason")?,
+                origin: row.text("origin")?,
+                messages: row.count("total")?,
+                newest: SetAsideId(row.int("newest")?),
+                last_at: row.int("last_at")?,
+            })
+        };
+        rows.iter().map(group).collect()
     }
 
     /// How a message set aside came: it is given along when the message is fed in again.

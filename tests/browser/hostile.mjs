@@ -47,9 +47,20 @@ await withBrowser({ viewport: { width: 1280, height: 860 } }, async (context) =>
   for (const path of [
     "/", "/intake", "/intake?kind=all", view, `${view}/sources`, `${view}/sources?group=address`, `${view}/sources/198.51.100.1`, `${view}/decisions`,
     `${view}/reporters`, `${view}/reporters?page=2`, `${view}/dkim`, `${view}/dkim?page=2`, `${view}/spf`, `${view}/plausibility`, `${view}/receipts?day=2026-03-20`, `${view}/reports`, `${view}/reports?page=2`, `${view}/setup`,
+    `${view}/summary`, `${view}/summary?period=monthly`, `${view}?split=flow`, `${view}?split=disposition`,
   ]) {
     await safe(path);
   }
+  // Inside of what could not be read, and in the history of a record.
+  await safe("/intake");
+  const inside = await page.locator("tbody a[href^='/intake/']").evaluateAll((all) => [...new Set(all.map((one) => new URL(one.href).pathname))]);
+  assert.ok(inside.length >= 20, `${inside.length} messages`);
+  let read = "";
+  for (const path of inside) read += await safe(path);
+  assert.ok(attacks.filter(({ payload }) => read.includes(shown(payload))).length >= 10, "the insides are shown");
+  const history = await safe(`${view}/setup`);
+  const words = attacks.filter(({ payload }) => !/\s/.test(payload) && history.includes(shown(payload)));
+  assert.ok(words.length >= 10, `${words.length} in the history`);
   const decided = (await safe(`${view}/decisions`)) + (await safe(`${view}/decisions?page=2`));
   const decisions = attacks.filter(({ decided }) => decided);
   assert.ok(decisions.length > 20, `${decisions.length} decisions`);

@@ -6,7 +6,7 @@ import { accessible, watch } from "./pages.mjs";
 
 const [origin, key] = process.argv.slice(2);
 const step = (name) => console.log(`-- ${name}`);
-const below = ["", "?days=365", "?days=1", "/sources", "/decisions", "/sources?group=address", "/sources/192.0.2.7?days=365", "/reporters", "/plausibility", "/receipts?day=2026-03-20", "/dkim", "/spf", "/reports", "/reports/1", "/setup", "/settings"];
+const below = ["", "?days=365", "?days=1", "/sources", "/decisions", "/sources?group=address", "/sources/192.0.2.7?days=365", "/reporters", "/plausibility", "/receipts?day=2026-03-20", "/dkim", "/spf", "/reports", "/reports/1", "/setup", "/settings", "?split=flow", "?split=disposition", "/summary"];
 
 /** What is wrong with the page that is shown: boxes that cut, tiles that leave a gap, chips and tabs out of place. */
 function looks() {
@@ -58,7 +58,7 @@ function looks() {
       }
     }
     const highest = Math.min(...[...chart.querySelectorAll(".grid")].map((line) => line.getBoundingClientRect().top));
-    for (const bar of chart.querySelectorAll("rect.pass, rect.fail")) {
+    for (const bar of chart.querySelectorAll("rect.pass, rect.fail, rect.part")) {
       if (bar.getBoundingClientRect().top < highest - 1) say("higher than the highest label", bar);
     }
     if (chart.querySelectorAll(".date").length === 0) say("no date", chart);
@@ -84,6 +84,9 @@ await withBrowser({ viewport: { width: 1440, height: 900 }, reducedMotion: "redu
   const view = await page.locator("table a[href^='/view/']:has-text('example.com')").first().getAttribute("href");
   const all = ["/", "/?status=pending&fold=organisation", "/intake", "/upload", "/add", "/keys", "/alerts", "/alerts/new/slack", "/alerts/new/webhook", "/glossary", "/needs-attention", "/find", "/find?q=e", "/nothing-here", ...below.map((path) => view + path)];
 
+  await page.goto(`${origin}/intake`);
+  all.push(await page.locator("tbody a[href^='/intake/']").first().getAttribute("href"));
+
   step("nothing is cut, touches or leaves a gap at any width");
   for (const width of [1440, 1024, 900, 768, 650, 390, 320]) {
     await page.setViewportSize({ width, height: 900 });
@@ -105,7 +108,7 @@ await withBrowser({ viewport: { width: 1440, height: 900 }, reducedMotion: "redu
 
   step("titles say what a bar is");
   await page.goto(origin + view);
-  const day = await page.locator(".chart.wide .hits rect:not([data-pass='0'])").first().getAttribute("data-day");
+  const day = await page.locator(".chart.wide .hits rect:not([data-messages='0'])").first().getAttribute("data-day");
   const one = `?from=${day}&to=${day}`;
   for (const [path, title] of [["", "day"], [one, "day"], ["?days=365", "week"], ["?days=3650", "31 days"]]) {
     await page.goto(origin + view + path);

@@ -56,6 +56,11 @@ fn build(folder: &Path) -> PathBuf {
         let [from, to, mode] = [0, 1, 2].map(|at| asset[at].as_str().unwrap());
         let from = match from {
             "target/release/tallymark" => PathBuf::from(PROGRAM),
+            "target/man/tallymark.1" => {
+                let page = folder.join("tallymark.1");
+                fs::write(&page, succeeds(Command::new(PROGRAM).arg("man"))).unwrap();
+                page
+            }
             path => Path::new(TREE).join(path),
         };
         let to = tree.join(to);

@@ -142,6 +142,11 @@ impl Tally {
         self.unreadable
     }
 
+    /// Whether a report was stored.
+    pub fn has_stored(&self) -> bool {
+        self.stored.reports > 0
+    }
+
     /// The summary for programs.
     pub fn json(&self) -> serde_json::Value {
         let by_reason = |kind: SetAsideKind| -> serde_json::Map<String, serde_json::Value> {

@@ -39,10 +39,11 @@ for (const chart of document.querySelectorAll(".chart")) {
     tip.hidden = !column;
     if (!column) return;
     column.classList.add("at");
-    const { day, pass, fail } = column.dataset;
+    const { day, says } = column.dataset;
     const title = document.createElement("b");
     title.textContent = day;
-    tip.replaceChildren(title, `${pass} passed, ${fail} failed`);
+    const lines = says.split(/[,;] /).map((line) => Object.assign(document.createElement("span"), { textContent: line }));
+    tip.replaceChildren(title, ...lines);
     const [outer, inner] = [chart.getBoundingClientRect(), column.getBoundingClientRect()];
     const half = tip.offsetWidth / 2;
     const middle = inner.left + inner.width / 2 - outer.left;
@@ -59,23 +60,60 @@ for (const chart of document.querySelectorAll(".chart")) {
     if (!step) return;
     event.preventDefault();
     show(at < 0 ? columns.length - 1 : Math.min(Math.max(at + step, 0), columns.length - 1));
-    const { day, pass, fail } = columns[at].dataset;
-    told.textContent = `${day}: ${pass} passed, ${fail} failed`;
+    const { day, says } = columns[at].dataset;
+    told.textContent = `${day}: ${says}`;
   });
 }
 
-// Uploading by dropping files onto the form.
+// The files of a dropped folder, and of those in it.
+const FILES_MAX = 10_000;
+const filesBelow = async (entries) => {
+  const files = [];
+  const waiting = [...entries];
+  while (waiting.length > 0 && files.length < FILES_MAX) {
+    const entry = waiting.shift();
+    if (entry.isFile) {
+      files.push(await new Promise((done, failed) => entry.file(done, failed)));
+      continue;
+    }
+    // A folder is read a hundred entries at a time, until there are none.
+    const reader = entry.createReader();
+    for (;;) {
+      const some = await new Promise((done, failed) => reader.readEntries(done, failed));
+      if (some.length === 0) break;
+      waiting.push(...some);
+    }
+  }
+  return files;
+};
+
+// Uploading by dropping files or folders onto the form.
 const upload = document.getElementById("upload-form");
 if (upload) {
   for (const kind of ["dragenter", "dragover"]) {
     upload.addEventListener(kind, (event) => { event.preventDefault(); upload.classList.add("over"); });
   }
   upload.addEventListener("dragleave", () => upload.classList.remove("over"));
-  upload.addEventListener("drop", (event) => {
+  upload.addEventListener("drop", async (event) => {
     event.preventDefault();
     upload.classList.remove("over");
-    upload.querySelector("#files").files = event.dataTransfer.files;
-    if (event.dataTransfer.files.length > 0) upload.requestSubmit();
+    const input = upload.querySelector("#files");
+    const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+    input.files = event.dataTransfer.files;
+    if (entries.some((entry) => entry.isDirectory)) {
+      const reading = upload.querySelector("#reading");
+      reading.textContent = "Reading the folder…";
+      try {
+        const gathered = new DataTransfer();
+        for (const file of await filesBelow(entries)) gathered.items.add(file);
+        input.files = gathered.files;
+        reading.textContent = gathered.files.length === 0 ? "There are no files in it." : "";
+      } catch {
+        reading.textContent = "The folder could not be read. Choose its files instead.";
+        return;
+      }
+    }
+    if (input.files.length > 0) upload.requestSubmit();
   });
 }
 
@@ -100,3 +138,6 @@ for (const button of document.querySelectorAll("button[data-busy]")) {
   });
   addEventListener("pageshow", () => { button.textContent = usual; button.removeAttribute("aria-busy"); });
 }
+
+// Paper.
+document.querySelector("button.print")?.addEventListener("click", () => print());

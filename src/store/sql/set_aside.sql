@@ -41,6 +41,12 @@ delete from set_aside_days where day < $1
 -- How many messages were set aside before an instant. Index set_aside_by_age.
 select count(*) as total from set_aside where received_at < $1
 
+-- name: set_aside_groups
+-- Messages of an account that were set aside, of one kind, by reason and origin. Index set_aside_by_kind.
+select reason, origin, count(*) as total, max(set_aside_id) as newest, max(received_at) as last_at
+from set_aside where account_id = $1 and kind = $2 group by reason, origin
+order by total desc, newest desc limit $3
+
 -- name: set_aside_inbound
 -- Other mail to a domain, newest first, from below one on. Index set_aside_by_policy_domain.
 select set_aside_id, account_id, kind, reason, detail, leaf, byte_offset, policy_domain, origin, received_at, arrivals,

@@ -224,6 +224,28 @@ impl TestApp {
         list["findings"][0]["id"].as_str().unwrap().to_owned()
     }
 
+    /// Makes a finding: a record in DNS changed, so many days ago.
+    pub async fn change_record(&self, public_id: &str, days_ago: i64, (before, after): (&str, &str)) {
+        let domain = self.store.domain(self.account, public_id).await.unwrap().unwrap();
+        let at = NOW - days_ago * 86_400_000;
+        let found = |_: &[StoredFinding]| {
+            let finding = StoredFinding {
+                no: None,
+                kind: FindingKind::RecordChanged,
+                subject: "dmarc".to_owned(),
+                is_open: false,
+                opened_at: at,
+                ended_at: Some(at),
+                told_at: at,
+                detail: json!({ "found": [after] }),
+                data: json!({ "record": "dmarc", "before": [before], "after": [after], "verified": true, "problem": null }),
+                snooze: None,
+            };
+            vec![FindingChange { finding, event: None }]
+        };
+        self.store.judge_domain(&domain, NOW, &found).await.unwrap();
+    }
+
     /// Hands a report in and gives the answer, which must be 201.
     pub async fn upload(&self, public_id: &str, bytes: impl Into<Vec<u8>>) -> Value {
         let ask = Ask::new("POST", &format!("/domains/{public_id}/dmarc/reports")).key(&self.key);

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod alerts_by_mail;
+mod answers;
 mod authentic;
 mod browser;
 mod budget;
