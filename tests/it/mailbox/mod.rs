@@ -1,5 +1,6 @@
 //! Mailboxes, Maildirs and folders, read by the program as people start it.
 
+mod bucket;
 mod dovecot;
 mod files;
 mod hostile;
@@ -12,6 +13,7 @@ mod ordinary_mail;
 mod prefixes;
 pub mod program;
 mod proxy;
+mod s3;
 mod stuck;
 mod waiting;
 
