@@ -1,5 +1,6 @@
-//! Mailboxes, Maildirs and folders, read by the program as people start it.
+//! Mailboxes, buckets, Maildirs and folders, read by the program as people start it.
 
+mod apis;
 mod bucket;
 mod dovecot;
 mod files;
