@@ -9,6 +9,7 @@ use super::text::{Align, Printed, Table, count, percent, write_object};
 use crate::api::{PeriodBody, StatsBody};
 use crate::base::Day;
 use crate::http::figures;
+use crate::tally::Carriers;
 
 /// Show the messages of a domain by day: how many passed, how many failed, and what receivers did with them.
 #[derive(Debug, clap::Args)]
@@ -34,7 +35,7 @@ pub async fn run(context: Context, args: Args, out: &mut dyn Write) -> anyhow::R
         now,
     } = args.asked.open(context).await?;
     let today = Day::from_unix(now.div_euclid(1_000));
-    let stats = figures(&app.store, &domain, range, today).await?;
+    let stats = figures(&app.store, &domain, (range, Carriers::All), today).await?;
     app.close().await;
     match args.printed.json {
         true => write_object(&stats, out)?,
