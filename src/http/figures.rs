@@ -23,7 +23,7 @@ use crate::base::{Day, DayRange};
 use crate::enrich::{FlowCounts, flows_by_day};
 use crate::insight::{Completeness, DayShare, history_range, is_settled};
 use crate::store::{DayTotals, Domain, Stats, Store, StoreError};
-use crate::tally::Totals;
+use crate::tally::{Carriers, Totals};
 
 /// Which sums are asked for, and what they include.
 pub(super) const OPTIONS: &[Parameter] = &[

@@ -27,7 +27,7 @@ pub(super) enum Tab {
     Settings,
 }
 
-const TABS: [(Tab, &str, &str); 9] = [
+const TABS: [(Tab, &str, &str); 10] = [
     (Tab::Overview, "", "Overview"),
     (Tab::Sources, "/sources", "Sources"),
     (Tab::Reporters, "/reporters", "Reporters"),
