@@ -4,9 +4,9 @@ use tallymark::base::FailureReports;
 use tallymark::domains::Purpose;
 use tallymark::store::DomainChanges;
 
+use super::World;
 use super::named::Named;
 use super::offers::check;
-use super::World;
 use crate::store::{Database, Dialect, NOW};
 
 #[tokio::test]
@@ -17,7 +17,10 @@ async fn ruf_is_added_to_what_is_published() {
     let address = format!("{}@rua.tally.example", world.domain().await.rua_token);
     let whole = |text: &str| text.replace("OURS", &address);
     let published = [
-        ("v=DMARC1; p=reject; rua=mailto:OURS", "v=DMARC1; p=reject; rua=mailto:OURS; ruf=mailto:OURS"),
+        (
+            "v=DMARC1; p=reject; rua=mailto:OURS",
+            "v=DMARC1; p=reject; rua=mailto:OURS; ruf=mailto:OURS",
+        ),
         (
             "v=DMARC1; p=none; ruf=mailto:f@other.example; rua=mailto:OURS",
             "v=DMARC1; p=none; ruf=mailto:f@other.example,mailto:OURS; rua=mailto:OURS",
@@ -39,7 +42,10 @@ async fn ruf_is_added_to_what_is_published() {
             assert_eq!(record.verified, text.contains("rua"), "{text}: {record:?}");
             let offered = record.suggestion.as_ref().map(|offer| offer.value.clone());
             match kept {
-                FailureReports::Off => assert!(!offered.unwrap_or_default().contains(&whole("ruf=mailto:OURS")), "{text}"),
+                FailureReports::Off => assert!(
+                    !offered.unwrap_or_default().contains(&whole("ruf=mailto:OURS")),
+                    "{text}"
+                ),
                 _ => assert_eq!(offered, Some(whole(expect)), "{text}"),
             }
             check(&world, &mut named, &record).await;
