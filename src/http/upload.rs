@@ -109,10 +109,7 @@ pub(super) async fn taken(store: &Store, account: AccountId, outcomes: Vec<Outco
             });
         }
         if let Some(stored) = outcome.failure {
-            match failure_taken(store, account, stored).await? {
-                Some(failure) => taken.failure_reports.push(failure),
-                None => taken.duplicates += 1,
-            }
+            add_failure(store, account, stored, &mut taken).await?;
         }
         taken
             .quarantined
@@ -121,22 +118,27 @@ pub(super) async fn taken(store: &Store, account: AccountId, outcomes: Vec<Outco
     Ok(taken)
 }
 
-/// A failure report that was new; `None` for one that was stored before, or is gone again.
-async fn failure_taken(
+/// Adds what became of a failure report.
+async fn add_failure(
     store: &Store,
     account: AccountId,
     stored: StoredFailure,
-) -> Result<Option<TakenFailure>, ApiError> {
+    taken: &mut Taken,
+) -> Result<(), ApiError> {
     if stored.fate == Fate::Duplicate {
-        return Ok(None);
+        taken.duplicates += 1;
+        return Ok(());
     }
-    let domain = store.domain_by_id(account, stored.domain).await?;
-    Ok(domain.map(|domain| TakenFailure {
-        id: stored.no.0,
-        about: stored.about,
-        domain_id: domain.public_id,
-        domain_name: domain.name.to_string(),
-    }))
+    // As above.
+    if let Some(domain) = store.domain_by_id(account, stored.domain).await? {
+        taken.failure_reports.push(TakenFailure {
+            id: stored.no.0,
+            about: stored.about,
+            domain_id: domain.public_id,
+            domain_name: domain.name.to_string(),
+        });
+    }
+    Ok(())
 }
 
 /// The files of a form, or the body itself as the only one.

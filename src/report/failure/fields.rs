@@ -40,9 +40,9 @@ impl Fields {
                 append(kept, value);
             }
         }
-        let is_long = |(_, value): &(String, String)| value.len() >= VALUE_BYTES_MAX;
-        if let Some((name, _)) = fields.iter().find(|field| is_long(field)) {
-            warnings.add(WarningKind::Cut, name, None);
+        // The name of a field is the sender's own text, so the warning does not have it.
+        if fields.iter().any(|(_, value)| value.len() >= VALUE_BYTES_MAX) {
+            warnings.add(WarningKind::Cut, what, None);
         }
         Self(fields)
     }

@@ -6,7 +6,8 @@ use super::model::{AuthResult, Form, Parsed, Parts, Report, Signature, Texts};
 use super::results::{hop, results, signature};
 use super::values::{address, agent, date, domain, domain_or_name, domains, name, selector, word};
 use super::{plain, values};
-use crate::report::aggregate::{WarningKind, Warnings};
+use crate::report::aggregate::WarningKind::{self, NotANumber, OddDate, OddSourceIp, UnknownWord};
+use crate::report::aggregate::Warnings;
 
 /// Results, signatures, hosts and domains of a report.
 const LISTED_MAX: usize = 40;
@@ -60,74 +61,57 @@ pub fn parse(parts: &Parts<'_>) -> Parsed {
 
 /// What the fields of the report say.
 fn of_fields(fields: &Fields, warnings: &mut Warnings) -> Report {
-    let mut read = |name: &str| fields.only(name, warnings).map(str::to_owned);
-    let values = [
-        "reported-domain",
-        "source-ip",
-        "source-port",
-        "arrival-date",
-        "auth-failure",
-        "delivery-result",
-        "incidents",
-        "user-agent",
-        "reporting-mta",
-        "original-mail-from",
-    ]
-    .map(|name| read(name));
-    let [
-        about,
-        source,
-        port,
-        arrival,
-        failure,
-        delivery,
-        incidents,
-        program,
-        mta,
-        mail_from,
-    ] = values;
-    let arrival = arrival.or_else(|| read("received-date"));
-    let delivery = delivery.or_else(|| read("dmarc-results"));
-    let mut taken = |what: &str, kind, text: &Option<String>, is_read: bool| {
-        if text.is_some() && !is_read {
-            warnings.add(kind, what, None);
-        }
+    let about = fields.only("reported-domain", warnings).and_then(domain_or_name);
+    let port = fields.only("source-port", warnings);
+    let mta = fields.only("reporting-mta", warnings);
+    let incidents = |text: &str| {
+        let count = text.trim().parse::<u64>().ok();
+        count.filter(|count| (1..=INCIDENTS_MAX).contains(count))
     };
     let mut report = Report {
-        domain: about.as_deref().and_then(domain_or_name).unwrap_or_default(),
-        happened_at: arrival.as_deref().and_then(date),
-        failure: failure.as_deref().and_then(word),
-        delivery: delivery.as_deref().and_then(first_word),
-        source: source.as_deref().and_then(address),
-        source_port: port.as_deref().and_then(|port| port.trim().parse().ok()),
-        agent: program.as_deref().and_then(agent),
-        reporting_mta: mta.as_deref().and_then(|mta| name(mta.rsplit(';').next()?)),
-        mail_from: mail_from.as_deref().and_then(domain_or_name),
+        domain: about.unwrap_or_default(),
+        source_port: port.and_then(|port| port.trim().parse().ok()),
+        reporting_mta: mta.and_then(|mta| name(mta.rsplit(';').next()?)),
+        agent: fields.only("user-agent", warnings).and_then(agent),
+        // Without an `@` it may be a local part alone.
+        mail_from: fields.only("original-mail-from", warnings).and_then(domain),
+        happened_at: value(fields, warnings, ["arrival-date", "received-date"], OddDate, date),
+        failure: value(fields, warnings, ["auth-failure", ""], UnknownWord, word),
+        delivery: value(
+            fields,
+            warnings,
+            ["delivery-result", "dmarc-results"],
+            UnknownWord,
+            last_word,
+        ),
+        source: value(fields, warnings, ["source-ip", ""], OddSourceIp, address),
+        incidents: value(fields, warnings, ["incidents", ""], NotANumber, incidents).unwrap_or(1),
         ..Report::default()
     };
-    taken(
-        "arrival-date",
-        WarningKind::OddDate,
-        &arrival,
-        report.happened_at.is_some(),
-    );
-    taken(
-        "auth-failure",
-        WarningKind::UnknownWord,
-        &failure,
-        report.failure.is_some(),
-    );
-    taken(
-        "delivery-result",
-        WarningKind::UnknownWord,
-        &delivery,
-        report.delivery.is_some(),
-    );
-    taken("source-ip", WarningKind::OddSourceIp, &source, report.source.is_some());
-    let count = incidents.as_deref().and_then(|count| count.trim().parse::<u64>().ok());
-    let count = count.filter(|count| (1..=INCIDENTS_MAX).contains(count));
-    taken("incidents", WarningKind::NotANumber, &incidents, count.is_some());
-    report.incidents = count.unwrap_or(1);
+    add_results(&mut report, fields);
+    add_signatures(&mut report, fields);
+    report
+}
+
+/// What `read` makes of a field, which has one of two names. If it makes nothing of it, that is a warning of this kind.
+fn value<T>(
+    fields: &Fields,
+    warnings: &mut Warnings,
+    names: [&str; 2],
+    kind: WarningKind,
+    read: impl FnOnce(&str) -> Option<T>,
+) -> Option<T> {
+    let [first, second] = names;
+    let text = fields.only(first, warnings).or_else(|| fields.first(second))?;
+    let value = read(text);
+    if value.is_none() {
+        warnings.add(kind, first, None);
+    }
+    value
+}
+
+/// Recipients, authentication results and alignment.
+fn add_results(report: &mut Report, fields: &Fields) {
     let recipients = fields.all("original-rcpt-to").take(LISTED_MAX);
     recipients.for_each(|one| add_all(&mut report.rcpt_to, domains(one)));
     for value in fields.all("authentication-results").take(LISTED_MAX) {
@@ -143,8 +127,6 @@ fn of_fields(fields: &Fields, warnings: &mut Warnings) -> Report {
         let words = values::without_comments(words);
         add_all(&mut report.alignment, words.split(',').filter_map(word).collect());
     }
-    add_signatures(&mut report, fields);
-    report
 }
 
 /// The signatures that the report is about. `DKIM-Domain` may list several domains.
@@ -199,7 +181,7 @@ fn add_header(report: &mut Report, header: &Fields) {
 }
 
 /// Exim says `None, Accept`.
-fn first_word(text: &str) -> Option<Box<str>> {
+fn last_word(text: &str) -> Option<Box<str>> {
     word(text.split(',').next_back()?)
 }
 
