@@ -329,6 +329,8 @@ impl Shared {
         if let Ok(dmarc) = dmarc {
             provenance.dmarc = match dmarc.result() {
                 DmarcResult::Pass => Authenticated::Pass,
+                // SPF may have passed where no peer is known.
+                DmarcResult::Fail(_) if matches!(origin, Origin::Fetched(_)) => Authenticated::Unknown,
                 // A permanent error is one of names: an author's domain that cannot exist.
                 DmarcResult::Fail(_) | DmarcResult::PermError(_) => Authenticated::Fail,
                 DmarcResult::TempError(_) => Authenticated::Unknown,
