@@ -82,6 +82,7 @@ const DOORS: &[(&str, &[&str])] = &[
             "feeds/imap/",
             "http/credentials.rs",
             "http/hook/",
+            "http/proof.rs",
             "notify/links.rs",
             "notify/signature.rs",
             "outbound/mail/compose.rs",
