@@ -216,8 +216,11 @@ impl Authenticator {
             });
         };
         let checked = self.check_origin(clock, bytes, origin).await?;
-        let is_decided = !checked.provenance.dkim.iter().any(|check| check.result == "temperror");
-        spending.end(names, clock.monotonic().saturating_sub(began), is_decided);
+        let took = clock.monotonic().saturating_sub(began);
+        match checked.provenance.dkim.iter().any(|check| check.result == "temperror") {
+            true => spending.spend(took),
+            false => spending.end(names, took),
+        }
         Some(checked)
     }
 
