@@ -375,7 +375,7 @@ create table originals (
     received_at bigint not null,
     digest bytea not null,
     unpacked_len bigint,
-    mail_keys text,
+    mail_keys text collate "C",
     bytes bytea not null,
     primary key (domain_id, report_no)
 );

@@ -151,8 +151,8 @@ pub struct ProvenanceBody {
     pub original_kept: bool,
     /// Whether `/proof` has that mail with the keys of its signatures.
     pub provable: bool,
-    /// The mail that vouches for the report, or the first that carried it if none does. Null without an envelope
-    /// (files, uploads).
+    /// The mail that vouches for the report, or the first that carried it if none does. Null for
+    /// files, and for mail that was read or handed in and says nothing that could be checked.
     pub mail: Option<MailBody>,
 }
 

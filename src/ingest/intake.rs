@@ -261,7 +261,7 @@ impl Intake {
         };
         match authenticator.look(&raw.bytes, self.clock.now()) {
             Look::Nothing => return Ok(None),
-            Look::Known(found) => return Ok(Some((found, Duration::ZERO))),
+            Look::Known(found) => return Ok(Some((*found, Duration::ZERO))),
             Look::Signed => {}
         }
         let started = self.clock.monotonic();

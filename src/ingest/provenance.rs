@@ -216,8 +216,11 @@ impl Authenticator {
             });
         };
         let checked = self.check_origin(clock, bytes, origin).await?;
-        let is_decided = !checked.provenance.dkim.iter().any(|check| check.result == "temperror");
-        spending.end(names, clock.monotonic().saturating_sub(began), is_decided);
+        let took = clock.monotonic().saturating_sub(began);
+        match checked.provenance.dkim.iter().any(|check| check.result == "temperror") {
+            true => spending.spend(took),
+            false => spending.end(names, took),
+        }
         Some(checked)
     }
 
@@ -329,6 +332,8 @@ impl Shared {
         if let Ok(dmarc) = dmarc {
             provenance.dmarc = match dmarc.result() {
                 DmarcResult::Pass => Authenticated::Pass,
+                // SPF may have passed where no peer is known.
+                DmarcResult::Fail(_) if matches!(origin, Origin::Fetched(_)) => Authenticated::Unknown,
                 // A permanent error is one of names: an author's domain that cannot exist.
                 DmarcResult::Fail(_) | DmarcResult::PermError(_) => Authenticated::Fail,
                 DmarcResult::TempError(_) => Authenticated::Unknown,

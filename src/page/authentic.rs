@@ -20,7 +20,7 @@ pub(super) fn is_on(asked: &Asked) -> bool {
     asked.get(AUTHENTICATED).is_some()
 }
 
-/// Says which share of the messages the switch leaves out, or would; nothing where that is none or all.
+/// Says which share of the messages the switch leaves out, or would; nothing where it leaves out nothing or all.
 pub(super) fn switch(base: &str, asked: &Asked, stats: &StatsBody) -> Markup {
     let left_out = stats.unauthenticated_messages;
     let others = match is_on(asked) {

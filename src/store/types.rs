@@ -159,8 +159,8 @@ pub struct ReportDetail {
     pub warnings: Vec<StoredWarning>,
     /// Other reports with the same identity and different content.
     pub conflicts: Vec<ReportNo>,
-    /// The provenance of the mail that vouches for it, or of the first that carried it if none does. `None`: without
-    /// an envelope.
+    /// The provenance of the mail that vouches for it, or of the first that carried it if none does. `None`: it
+    /// was carried by no mail, or by one that no peer delivered and that says nothing that could be checked.
     pub provenance: Option<Provenance>,
     /// Whether the original is still stored.
     pub original_kept: bool,

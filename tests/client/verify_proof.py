@@ -1,6 +1,6 @@
 """Checks the answer of GET .../reports/ID/proof without a network: python verify_proof.py proof.json
 Needs dkimpy from PyPI. The mail must be signed by the domain of its author, and say what the report says."""
-import base64, email, email.utils, gzip, io, json, re, sys, zipfile
+import base64, contextlib, email, email.utils, gzip, io, json, re, sys, zipfile
 
 import dkim
 
@@ -10,13 +10,12 @@ keys = {key["name"].lower() + ".": key["record"].encode() for key in proof["keys
 message = email.message_from_bytes(mail)
 author = email.utils.parseaddr(message["From"])[1].rpartition("@")[2].lower()
 
-
 def verified(nth):
     """The domain of a signature that is good with the kept keys."""
     signature = dkim.DKIM(mail, minkey=1024)
-    if signature.verify(nth, dnsfunc=lambda name, timeout=5: keys.get(name.decode().lower())):
-        return signature.domain.decode().lower()
-
+    with contextlib.suppress(dkim.DKIMException):
+        if signature.verify(nth, dnsfunc=lambda name, timeout=5: keys.get(name.decode().lower())):
+            return signature.domain.decode().lower()
 
 signers = {verified(nth) for nth in range(len(message.get_all("DKIM-Signature", [])))} - {None}
 # Each name at or below the other: stricter than DMARC needs, without a list of public suffixes.

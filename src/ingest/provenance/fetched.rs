@@ -51,7 +51,7 @@ impl Default for FetchedOptions {
 pub(crate) enum Look {
     /// Nothing that could be checked: it is not a mail, is not signed, or does not say that there is a report in it.
     Nothing,
-    Known(Provenance),
+    Known(Box<Provenance>),
     /// Its signatures are to be verified.
     Signed,
 }
@@ -91,12 +91,12 @@ pub(super) fn look(
         return Look::Nothing;
     }
     match results {
-        Some(found) => Look::Known(found),
+        Some(found) => Look::Known(Box::new(found)),
         None if is_recent => Look::Signed,
-        None => Look::Known(Provenance {
+        None => Look::Known(Box::new(Provenance {
             unchecked: Some(TOO_OLD.to_owned()),
             ..Provenance::fetched()
-        }),
+        })),
     }
 }
 
@@ -184,12 +184,18 @@ impl Spending {
         has_room
     }
 
-    /// A check that had begun is done. One that asked nothing new, and found out, costs nothing.
-    pub fn end(&self, names_before: usize, took: Duration, is_decided: bool) {
-        let mut spent = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if spent.names.len() > names_before || !is_decided {
-            spent.time = spent.time.saturating_add(took);
+    /// A check that had begun found out. It costs nothing if it asked nothing new.
+    pub fn end(&self, names_before: usize, took: Duration) {
+        let has_asked = self.state.lock().unwrap_or_else(PoisonError::into_inner).names.len() > names_before;
+        if has_asked {
+            self.spend(took);
         }
+    }
+
+    /// A check got no answer, or asked for something new.
+    pub fn spend(&self, took: Duration) {
+        let mut spent = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        spent.time = spent.time.saturating_add(took);
     }
 }
 
@@ -267,11 +273,11 @@ mod tests {
             [1, 2, 3, 1].map(|name| spending.admit(&name)),
             [true, true, false, true]
         );
-        spending.end(0, at(1), true);
+        spending.end(0, at(1));
         // Nothing new was asked.
-        spending.end(2, at(50), true);
+        spending.end(2, at(50));
         assert_eq!(spending.begin(at(9)), Some(2));
-        spending.end(2, at(2), false);
+        spending.spend(at(2));
         assert_eq!(spending.begin(at(10)), None);
         assert_eq!(spending.begin(at(3_600)), Some(0));
         assert!(spending.admit(&3));

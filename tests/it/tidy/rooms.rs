@@ -85,6 +85,7 @@ const DOORS: &[(&str, &[&str])] = &[
             "feeds/s3/bucket.rs",
             "http/credentials.rs",
             "http/hook/",
+            "http/proof.rs",
             "notify/links.rs",
             "notify/signature.rs",
             "outbound/mail/compose.rs",
