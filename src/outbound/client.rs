@@ -22,7 +22,38 @@ pub struct Bounds {
     pub answer_bytes_max: usize,
 }
 
-/// What is sent.
+/// What a request asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    Get,
+    Head,
+    Post,
+    Put,
+    Delete,
+}
+
+impl Verb {
+    /// As it is written.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// A request. `headers`: all but `Host` and `Content-Length`.
+#[derive(Debug, Clone)]
+pub struct Call {
+    pub verb: Verb,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: String,
+}
+
+/// A body that is posted.
 #[derive(Debug, Clone)]
 pub struct Post {
     /// Header fields besides `Host`, `Content-Type` and `Content-Length`.
@@ -32,13 +63,17 @@ pub struct Post {
 }
 
 /// What a server answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Answer {
     pub status: u16,
     /// Seconds of a `Retry-After` field that has them. Dates are not read.
     pub retry_after: Option<Duration>,
+    /// The `ETag` field, with its quotation marks.
+    pub etag: Option<String>,
     /// What of the body arrived in time and within the limit.
     pub body: Vec<u8>,
+    /// Whether `body` is the whole body. One that has exactly as many bytes as the limit counts as cut.
+    pub is_whole: bool,
 }
 
 /// Why there is no answer.
@@ -98,12 +133,23 @@ impl Client {
     /// # Errors
     /// [`ExchangeError`]. Unless it is [`ExchangeError::Refused`], the server may have received the request.
     pub async fn post(&self, url: &Url, post: Post) -> Result<Answer, ExchangeError> {
+        let mut headers = post.headers;
+        headers.push(("Content-Type", post.content_type.to_owned()));
+        let (verb, body) = (Verb::Post, post.body);
+        self.send(url, Call { verb, headers, body }).await
+    }
+
+    /// Sends a request, and returns the answer, whatever its status.
+    ///
+    /// # Errors
+    /// As [`Self::post`].
+    pub async fn send(&self, url: &Url, call: Call) -> Result<Answer, ExchangeError> {
         let ends_at = Instant::now() + self.bounds.time_max;
         let late = |_| ExchangeError::Late(self.bounds.time_max);
         let stream = timeout_at(ends_at, self.connect(url, ends_at)).await.map_err(late)??;
         let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream));
         let (mut sender, connection) = timeout_at(ends_at, handshake).await.map_err(late)?.map_err(broken)?;
-        let request = request(url, post)?;
+        let request = request(url, call)?;
         let answering = async {
             let answer = timeout_at(ends_at, sender.send_request(request)).await;
             let answer = answer.map_err(late)?.map_err(broken)?;
@@ -138,15 +184,21 @@ impl Client {
     /// The status counts, also where the body is too long, too slow or broken off.
     async fn read(&self, answer: Response<Incoming>, ends_at: Instant) -> Answer {
         let bytes_max = self.bounds.answer_bytes_max;
-        let retry_after = answer.headers().get(header::RETRY_AFTER);
-        let retry_after = retry_after.and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        let field = |name| answer.headers().get(name).and_then(|value| value.to_str().ok());
+        let retry_after = field(header::RETRY_AFTER).and_then(|value| value.trim().parse().ok());
+        let etag = field(header::ETAG).map(str::to_owned);
         let status = answer.status().as_u16();
         let mut body = answer.into_body();
         let mut bytes = Vec::new();
+        let mut is_whole = false;
         while bytes.len() < bytes_max {
             let frame = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx));
-            let Ok(Some(Ok(frame))) = timeout_at(ends_at, frame).await else {
-                break;
+            let frame = match timeout_at(ends_at, frame).await {
+                Ok(Some(Ok(frame))) => frame,
+                ended => {
+                    is_whole = matches!(ended, Ok(None));
+                    break;
+                }
             };
             let Ok(data) = frame.into_data() else { continue };
             bytes.extend_from_slice(&data[..data.len().min(bytes_max - bytes.len())]);
@@ -154,20 +206,27 @@ impl Client {
         Answer {
             status,
             retry_after: retry_after.map(Duration::from_secs),
+            etag,
             body: bytes,
+            is_whole,
         }
     }
 }
 
-fn request(url: &Url, post: Post) -> Result<Request<String>, ExchangeError> {
-    let mut request = Request::post(&url.target)
-        .header(header::HOST, url.authority())
-        .header(header::CONTENT_TYPE, post.content_type);
-    for (name, value) in post.headers {
+fn request(url: &Url, call: Call) -> Result<Request<String>, ExchangeError> {
+    let mut request = Request::builder()
+        .method(call.verb.word())
+        .uri(&url.target)
+        .header(header::HOST, url.authority());
+    // Servers refuse a body of unknown length, and hyper leaves the length of an empty one out.
+    if call.body.is_empty() && matches!(call.verb, Verb::Post | Verb::Put) {
+        request = request.header(header::CONTENT_LENGTH, 0);
+    }
+    for (name, value) in call.headers {
         request = request.header(name, value);
     }
     request
-        .body(post.body)
+        .body(call.body)
         .map_err(|error| ExchangeError::Unreachable(error.to_string()))
 }
 

@@ -9,10 +9,10 @@ mod protection;
 mod tls;
 mod url;
 
-pub use client::{Answer, Bounds, Client, ExchangeError, Post};
+pub use client::{Answer, Bounds, Call, Client, ExchangeError, Post, Verb};
 pub use connect::{Stream, connect};
 pub use guard::{Guard, OutboundSettings, Refusal};
 pub use mail::{Accepted, Demand, Letter, MailError, MailSettings, Mailer, Patience};
 pub use protection::Protection;
 pub use tls::{Connector, TlsError, connector, protect};
-pub use url::{Host, URL_BYTES_MAX, Url, UrlError};
+pub use url::{Host, Scheme, URL_BYTES_MAX, Url, UrlError, percent_encoded};

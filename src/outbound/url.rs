@@ -1,6 +1,6 @@
 //! URLs that are connected to, in one spelling. A text that two readers could understand in two ways is refused.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Longest URL, bytes.
@@ -108,6 +108,19 @@ impl Url {
         })
     }
 
+    /// The same server, with another path and query. The caller has encoded `target`.
+    pub fn with_target(&self, target: String) -> Self {
+        Self { target, ..self.clone() }
+    }
+
+    /// Whether what is sent there stays on this machine.
+    pub fn is_loopback(&self) -> bool {
+        match &self.host {
+            Host::Name(name) => name == "localhost",
+            Host::Address(address) => address.is_loopback(),
+        }
+    }
+
     /// Host and port as a `Host` field has them: without the port of the scheme.
     pub fn authority(&self) -> String {
         match self.port == self.scheme.port() {
@@ -162,6 +175,19 @@ impl fmt::Display for Host {
             Self::Address(IpAddr::V6(address)) => write!(f, "[{address}]"),
         }
     }
+}
+
+/// A text as a part of a path or query, or as a value of a form: all but letters, digits and `-._~` is encoded (RFC 3986, 2.3).
+pub fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
 }
 
 fn split_port(authority: &str) -> Result<(&str, Option<u16>), UrlError> {

@@ -169,8 +169,8 @@ fn answers_mean_what_each_platform_means() {
     let check = |platform, status, body: &str, expect: &Meaning| {
         let answer = Answer {
             status,
-            retry_after: None,
             body: body.as_bytes().to_vec(),
+            ..Answer::default()
         };
         assert_eq!(meaning(platform, &answer), *expect, "{platform:?} {status} {body}");
     };
