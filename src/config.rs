@@ -9,6 +9,7 @@
 #[macro_use]
 mod described;
 
+mod api_feeds;
 mod feeds;
 mod lists;
 mod places;
@@ -19,7 +20,7 @@ mod table;
 mod units;
 mod zero;
 
-pub use lists::{FeedEntry, Folder, Imap, Maildir};
+pub use lists::{FeedEntry, Folder, Gmail, Graph, Imap, Maildir, S3};
 pub use reading::{ConfigError, ENVIRONMENT_PREFIX};
 pub use sections::{
     Database, Domains, Enrich, Http, Installation, Limits, Log, LogFormat, Node, Notify, Provenance, RegionHosts,

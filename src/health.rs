@@ -1,4 +1,4 @@
-//! The state of the feeds of this node: mailboxes, Maildirs, folders. Their reader reports it here; `/readyz` and the log
+//! The state of the feeds of this node: mailboxes, Maildirs, folders, buckets. Their reader reports it here; `/readyz` and the log
 //! show it.
 
 use std::collections::BTreeMap;
@@ -72,6 +72,7 @@ pub enum Trouble {
     TokenRefused,
     LoginRefused,
     FolderRefused,
+    Throttled,
     Answer,
     Silent,
     Files,
@@ -88,6 +89,7 @@ impl Trouble {
             Self::TokenRefused => "token_refused",
             Self::LoginRefused => "login_refused",
             Self::FolderRefused => "folder_refused",
+            Self::Throttled => "throttled",
             Self::Answer => "bad_answer",
             Self::Silent => "no_answer",
             Self::Files => "files_unreadable",
@@ -104,6 +106,7 @@ impl Trouble {
             Self::TokenRefused => "token refused",
             Self::LoginRefused => "sign-in refused",
             Self::FolderRefused => "folder refused",
+            Self::Throttled => "too many requests",
             Self::Answer => "answer not understood",
             Self::Silent => "no answer",
             Self::Files => "files unreadable",
@@ -122,13 +125,17 @@ impl Trouble {
             Self::Secret => "see whether the *_file settings name files that this program may read",
             Self::TokenRefused => {
                 "see whether the oauth_* settings are those of the registration, whether its secret has run out, \
-                 and whether the grant still holds"
+                 and whether the grant still holds; keys of object storage that have run out are replaced in \
+                 credentials_file"
             }
             Self::LoginRefused => {
-                "see whether user and password or token are right, and whether the server lets this user in over IMAP"
+                "see whether user and password, token or keys are right, and whether the server lets this user in this way"
             }
-            Self::FolderRefused => "see whether folder exists and the user may read it",
-            Self::Answer => "the server does not speak IMAP: see whether host and port are right",
+            Self::FolderRefused => "see whether the folder, label or bucket exists, and whether this user may read it",
+            Self::Throttled => "the server asks for fewer requests; it is asked again after the time that it names",
+            Self::Answer => {
+                "the server does not speak the protocol: see whether its name and port, or its URL, are right"
+            }
             Self::Silent => "the server has stopped answering; it is tried again",
             Self::Files => "see whether path exists, and whether this program may read and change what is in it",
             Self::Database => "nothing is wrong with the feed: see what the log says about the database",

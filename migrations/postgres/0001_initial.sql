@@ -566,8 +566,8 @@ create table mailboxes (
     settled_uid bigint not null
 );
 
--- One message of a mailbox, or one file of a Maildir or folder. item: a UID, or the name of the file without its folder and
--- flags. state: 0 to be read again, 1 settled and left in place, 2 committed and to be moved to processed, 3 to failed.
+-- One message of a mailbox, one object of a bucket, or one file of a Maildir or folder. item: a UID, the id of the message, key
+-- and ETag of the object, or the name of the file without its folder and flags. state: 0 to be read again, 1 settled and left in place, 2 committed and to be moved to processed, 3 to failed.
 create table mailbox_items (
     source text collate "C" not null,
     item text collate "C" not null,

@@ -6,7 +6,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::domain_options::random;
 use super::{App, Unnamed, add_default_account, feed_events, options, unnamed_account};
-use crate::config::{Config, FeedEntry, Folder, Maildir};
+use crate::config::{Config, FeedEntry, Folder, Gmail, Graph, Maildir, S3};
+use crate::feeds::gmail::GmailMailbox;
+use crate::feeds::graph::GraphMailbox;
 use crate::feeds::imap::{ImapSettings, Mailbox};
 use crate::feeds::reading::{Feed, FeedSettings, Feeds};
 use crate::health::Health;
@@ -75,6 +77,15 @@ impl App {
                 ..imap.mailbox.clone()
             };
             feeds.push((self.feed(&imap.entry).await?, Box::new(Mailbox::new(mailbox))));
+        }
+        for Graph { entry, mailbox } in &self.config.graph {
+            feeds.push((self.feed(entry).await?, Box::new(GraphMailbox::new(mailbox.clone()))));
+        }
+        for Gmail { entry, mailbox } in &self.config.gmail {
+            feeds.push((self.feed(entry).await?, Box::new(GmailMailbox::new(mailbox.clone()))));
+        }
+        for S3 { entry, bucket } in &self.config.s3 {
+            feeds.push((self.feed(entry).await?, Box::new(bucket.clone())));
         }
         for Maildir { entry, maildir } in &self.config.maildir {
             feeds.push((self.feed(entry).await?, Box::new(maildir.clone())));

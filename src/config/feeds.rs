@@ -5,9 +5,10 @@ use std::path::Path;
 use super::lists::{Imap, Maildir};
 use super::places::{self, Place, Port};
 use super::settings::Config;
-use crate::feeds::imap::{Grant, ImapSettings, SignIn};
+use crate::feeds::imap::{ImapSettings, SignIn};
 use crate::feeds::maildir::MaildirSettings;
-use crate::outbound::Protection;
+use crate::feeds::oauth::{Grant, OauthSettings};
+use crate::outbound::{Protection, Scheme, Url};
 
 /// A list's entry that cannot be used: which, counted from 0, and why.
 pub(super) struct BadEntry {
@@ -39,6 +40,36 @@ impl Config {
                 name: &one.entry.name,
                 place: one.place(&one.mailbox.folder),
                 targets: targets.map(|(_, folder)| one.place(folder)).collect(),
+                complaint: one.complaint(),
+            });
+        }
+        for (nth, one) in self.graph.iter().enumerate() {
+            feeds.push(Feed {
+                list: "graph",
+                nth,
+                name: &one.entry.name,
+                place: one.place(&one.mailbox.folder),
+                targets: one.targets().map(|(_, folder)| one.place(folder)).collect(),
+                complaint: one.complaint(),
+            });
+        }
+        for (nth, one) in self.gmail.iter().enumerate() {
+            feeds.push(Feed {
+                list: "gmail",
+                nth,
+                name: &one.entry.name,
+                place: one.place(&one.mailbox.label),
+                targets: one.targets().map(|(_, label)| one.place(label)).collect(),
+                complaint: one.complaint(),
+            });
+        }
+        for (nth, one) in self.s3.iter().enumerate() {
+            feeds.push(Feed {
+                list: "s3",
+                nth,
+                name: &one.entry.name,
+                place: one.place(&one.bucket.prefix),
+                targets: one.targets().map(|(_, prefix)| one.place(prefix)).collect(),
                 complaint: one.complaint(),
             });
         }
@@ -106,14 +137,14 @@ impl Feed<'_> {
         let mut reached: Vec<&Place> = self.targets.iter().collect();
         let mut via = vec![false; others.len()];
         while let Some(place) = reached.pop() {
-            if place.is_same(&self.place) {
+            if self.place.takes_in(place) {
                 let others = others.iter().zip(&via).filter(|(_, is_via)| **is_via);
                 let names: Vec<_> = others.map(|(other, _)| other.name).collect();
                 let names = names.join(", ");
                 return Some(format!("{}: mail would go in a circle, by way of {names}", self.name));
             }
             for (other, is_via) in others.iter().zip(&mut via) {
-                if !*is_via && other.place.is_same(place) {
+                if !*is_via && other.place.takes_in(place) {
                     *is_via = true;
                     reached.extend(&other.targets);
                 }
@@ -211,23 +242,34 @@ impl Imap {
     }
 
     fn oauth_complaint(&self) -> Option<String> {
-        let missing = |key: &str| Some(format!("{key} is missing"));
-        let oauth = &self.mailbox.oauth;
         if self.mailbox.protection == Protection::None {
             return Some("a token is sent over TLS only: tls must not be \"plain\"".to_owned());
         }
-        if !oauth.token_url.starts_with("https://") {
-            return Some("oauth_token_url must begin with https://".to_owned());
-        }
-        if oauth.client_id.is_empty() {
-            return missing("oauth_client_id");
-        }
-        match oauth.grant {
-            Grant::ClientCredentials if oauth.client_secret_file.is_none() => missing("oauth_client_secret_file"),
-            Grant::RefreshToken if oauth.refresh_token_file.as_os_str().is_empty() => {
-                missing("oauth_refresh_token_file")
-            }
-            _ => None,
-        }
+        oauth_complaint(&self.mailbox.oauth)
+    }
+}
+
+/// What is wrong with the settings of tokens.
+pub(super) fn oauth_complaint(oauth: &OauthSettings) -> Option<String> {
+    let missing = |key: &str| Some(format!("{key} is missing"));
+    if let Some(complaint) = unprotected("oauth_token_url", &oauth.token_url) {
+        return Some(complaint);
+    }
+    if oauth.client_id.is_empty() {
+        return missing("oauth_client_id");
+    }
+    match oauth.grant {
+        Grant::ClientCredentials if oauth.client_secret_file.is_none() => missing("oauth_client_secret_file"),
+        Grant::RefreshToken if oauth.refresh_token_file.as_os_str().is_empty() => missing("oauth_refresh_token_file"),
+        _ => None,
+    }
+}
+
+/// What is wrong with a URL that secrets are sent to. They may be sent without TLS to this machine alone.
+pub(super) fn unprotected(key: &str, url: &str) -> Option<String> {
+    match Url::parse(url) {
+        Ok(url) if url.scheme == Scheme::Https || url.is_loopback() => None,
+        Err(error) if url.starts_with("https://") => Some(format!("{key} {error}")),
+        _ => Some(format!("{key} must begin with https://")),
     }
 }

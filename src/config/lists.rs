@@ -8,8 +8,11 @@ use serde::Serialize;
 use super::described::Described;
 use super::units::{OptionalPath, OptionalText, Seconds};
 use crate::base::Day;
+use crate::feeds::gmail::GmailSettings;
+use crate::feeds::graph::GraphSettings;
 use crate::feeds::imap::ImapSettings;
 use crate::feeds::maildir::MaildirSettings;
+use crate::feeds::s3::S3Settings;
 use crate::feeds::watched::WatchedFolder;
 
 /// What every feed has.
@@ -41,6 +44,27 @@ pub struct Imap {
     pub since: String,
 }
 
+/// An entry of `[[graph]]`.
+#[derive(Debug, Clone)]
+pub struct Graph {
+    pub entry: FeedEntry,
+    pub mailbox: GraphSettings,
+}
+
+/// An entry of `[[gmail]]`.
+#[derive(Debug, Clone)]
+pub struct Gmail {
+    pub entry: FeedEntry,
+    pub mailbox: GmailSettings,
+}
+
+/// An entry of `[[s3]]`.
+#[derive(Debug, Clone)]
+pub struct S3 {
+    pub entry: FeedEntry,
+    pub bucket: S3Settings,
+}
+
 /// An entry of `[[maildir]]`.
 #[derive(Debug, Clone)]
 pub struct Maildir {
@@ -61,6 +85,33 @@ impl Default for Imap {
             entry: FeedEntry::new(300),
             mailbox: ImapSettings::default(),
             since: String::new(),
+        }
+    }
+}
+
+impl Default for Graph {
+    fn default() -> Self {
+        Self {
+            entry: FeedEntry::new(60),
+            mailbox: GraphSettings::default(),
+        }
+    }
+}
+
+impl Default for Gmail {
+    fn default() -> Self {
+        Self {
+            entry: FeedEntry::new(60),
+            mailbox: GmailSettings::default(),
+        }
+    }
+}
+
+impl Default for S3 {
+    fn default() -> Self {
+        Self {
+            entry: FeedEntry::new(60),
+            bucket: S3Settings::default(),
         }
     }
 }
@@ -99,6 +150,9 @@ pub(super) fn default_entries() -> toml::Table {
     let table = |entry| toml::Value::Table(entry);
     toml::Table::from_iter([
         ("imap".to_owned(), table(defaults(Imap::default()))),
+        ("graph".to_owned(), table(defaults(Graph::default()))),
+        ("gmail".to_owned(), table(defaults(Gmail::default()))),
+        ("s3".to_owned(), table(defaults(S3::default()))),
         ("maildir".to_owned(), table(defaults(Maildir::default()))),
         ("folder".to_owned(), table(defaults(Folder::default()))),
     ])
@@ -154,6 +208,110 @@ settings! { LISTS:
         /// Add the domains that reports are about.
         add_domains => entry.add_domains;
         /// Interval between two looks, seconds, even if the server announces nothing.
+        poll_seconds => entry.poll as Seconds;
+    }
+
+    /// A mailbox of Microsoft 365 that reports are sent to, read over Microsoft Graph. Each one is an entry like this.
+    graph: Graph {
+        /// Name in the log, in /readyz and in /metrics. No two feeds have the same name.
+        name => entry.name;
+        /// Address or id of the mailbox.
+        user => mailbox.user;
+        /// URL of the API, https://..., up to its version.
+        api_url => mailbox.api.url;
+        /// Certificates (PEM) of trusted authorities, for the API and the token server. Empty: those of the system.
+        ca_file => mailbox.api.ca_file as OptionalPath;
+        /// URL of the token server, https://...
+        oauth_token_url => mailbox.api.oauth.token_url;
+        /// OAuth grant: "client_credentials" or "refresh_token".
+        oauth_grant => mailbox.api.oauth.grant;
+        /// OAuth client id of this program.
+        oauth_client_id => mailbox.api.oauth.client_id;
+        /// File with the client secret. Empty: none.
+        oauth_client_secret_file => mailbox.api.oauth.client_secret_file as OptionalPath;
+        /// File with the refresh token. A new token from the server is written to it.
+        oauth_refresh_token_file => mailbox.api.oauth.refresh_token_file;
+        /// OAuth scope of the token.
+        oauth_scope => mailbox.api.oauth.scope;
+        /// The folder to read: names with slashes between them. The first may be "inbox", in every language.
+        folder => mailbox.folder;
+        /// Folder for mail whose reports are in the database; created if missing. Empty: mail stays in place.
+        processed_folder => mailbox.processed as OptionalText;
+        /// Folder for mail that cannot be read or fetched; created if missing. Empty: mail stays in place.
+        failed_folder => mailbox.failed as OptionalText;
+        /// Account of the reports. Empty: the only account.
+        account => entry.account;
+        /// Add the domains that reports are about.
+        add_domains => entry.add_domains;
+        /// Interval between two looks, seconds.
+        poll_seconds => entry.poll as Seconds;
+    }
+
+    /// A Google mailbox that reports are sent to, read over the Gmail API. Each one is an entry like this.
+    gmail: Gmail {
+        /// Name in the log, in /readyz and in /metrics. No two feeds have the same name.
+        name => entry.name;
+        /// Address of the mailbox, or "me": the one that the token is for.
+        user => mailbox.user;
+        /// URL of the API, https://..., up to its version.
+        api_url => mailbox.api.url;
+        /// Certificates (PEM) of trusted authorities, for the API and the token server. Empty: those of the system.
+        ca_file => mailbox.api.ca_file as OptionalPath;
+        /// URL of the token server, https://...
+        oauth_token_url => mailbox.api.oauth.token_url;
+        /// OAuth grant: "client_credentials" or "refresh_token".
+        oauth_grant => mailbox.api.oauth.grant;
+        /// OAuth client id of this program.
+        oauth_client_id => mailbox.api.oauth.client_id;
+        /// File with the client secret. Empty: none.
+        oauth_client_secret_file => mailbox.api.oauth.client_secret_file as OptionalPath;
+        /// File with the refresh token. A new token from the server is written to it.
+        oauth_refresh_token_file => mailbox.api.oauth.refresh_token_file;
+        /// OAuth scope of the token.
+        oauth_scope => mailbox.api.oauth.scope;
+        /// The label whose mail is read.
+        label => mailbox.label;
+        /// Label for mail whose reports are in the database, instead of label; created if missing. Empty: mail keeps label.
+        processed_label => mailbox.processed as OptionalText;
+        /// Label for mail that cannot be read or fetched, instead of label; created if missing. Empty: mail keeps label.
+        failed_label => mailbox.failed as OptionalText;
+        /// Account of the reports. Empty: the only account.
+        account => entry.account;
+        /// Add the domains that reports are about.
+        add_domains => entry.add_domains;
+        /// Interval between two looks, seconds.
+        poll_seconds => entry.poll as Seconds;
+    }
+
+    /// A bucket of object storage (S3 API) that mail or reports are put into, as Amazon SES does. Each one is an entry like
+    /// this.
+    s3: S3 {
+        /// Name in the log, in /readyz and in /metrics. No two feeds have the same name.
+        name => entry.name;
+        /// URL of the server without the bucket, https://...; http:// shows mail to anyone on the way.
+        endpoint => bucket.endpoint;
+        /// Certificates (PEM) of trusted authorities, for the server. Empty: those of the system.
+        ca_file => bucket.ca_file as OptionalPath;
+        /// The region that requests are signed for.
+        region => bucket.region;
+        /// The bucket.
+        bucket => bucket.bucket;
+        /// How the keys of the objects begin. Empty: all objects of the bucket are read.
+        prefix => bucket.prefix;
+        /// File with aws_access_key_id, aws_secret_access_key and, of keys that run out, aws_session_token, as in
+        /// ~/.aws/credentials. It is read for each request.
+        credentials_file => bucket.credentials_file;
+        /// How the key of an object begins whose reports are in the database: it is moved there. Empty: it stays in place.
+        processed_prefix => bucket.processed as OptionalText;
+        /// How the key of an object begins that cannot be read: it is moved there. Empty: it stays in place.
+        failed_prefix => bucket.failed as OptionalText;
+        /// Tag for objects that stay in place, with the value "processed" or "failed". Empty: none.
+        tag => bucket.tag as OptionalText;
+        /// Account of the reports. Empty: the only account.
+        account => entry.account;
+        /// Add the domains that reports are about.
+        add_domains => entry.add_domains;
+        /// Interval between two looks, seconds.
         poll_seconds => entry.poll as Seconds;
     }
 

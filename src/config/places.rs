@@ -12,6 +12,16 @@ pub(super) enum Place {
         key: (String, u16, String, String),
         shown: String,
     },
+    Label {
+        /// API, user and folder or label, in the form that is compared.
+        key: (String, String, String),
+        shown: String,
+    },
+    Bucket {
+        /// Server and bucket, in the form that is compared.
+        key: (String, String),
+        prefix: String,
+    },
     Maildir(Files),
     Folder(Files),
 }
@@ -53,6 +63,27 @@ impl Place {
         }
     }
 
+    /// A folder or label of a mailbox behind an API. `whose`: tells mailboxes of the same name apart.
+    pub fn label(api: &str, user: &str, whose: &str, label: &str) -> Self {
+        Self::Label {
+            key: (
+                api.trim_end_matches('/').to_ascii_lowercase(),
+                format!("{} {whose}", user.to_lowercase()),
+                label.to_lowercase(),
+            ),
+            shown: format!("{label} of {user}"),
+        }
+    }
+
+    /// The objects of a bucket whose keys begin like this.
+    pub fn bucket(endpoint: &str, bucket: &str, prefix: &str) -> Self {
+        let endpoint = endpoint.trim_end_matches('/').to_ascii_lowercase();
+        Self::Bucket {
+            key: (endpoint, bucket.to_owned()),
+            prefix: prefix.to_owned(),
+        }
+    }
+
     pub fn maildir(path: &Path) -> Self {
         Self::Maildir(Files::new(path))
     }
@@ -65,10 +96,26 @@ impl Place {
     pub fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Imap { key, .. }, Self::Imap { key: other, .. }) => key == other,
+            (Self::Label { key, .. }, Self::Label { key: other, .. }) => key == other,
+            (Self::Bucket { .. }, Self::Bucket { .. }) => self.takes_in(other) && other.takes_in(self),
             (Self::Maildir(files) | Self::Folder(files), Self::Maildir(other) | Self::Folder(other)) => {
                 files.is_same(other)
             }
             _ => false,
+        }
+    }
+
+    /// Whether what is put into the other place is read here.
+    pub fn takes_in(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::Bucket { key, prefix },
+                Self::Bucket {
+                    key: other,
+                    prefix: other_prefix,
+                },
+            ) => key == other && other_prefix.starts_with(prefix),
+            _ => self.is_same(other),
         }
     }
 
@@ -88,6 +135,8 @@ impl Place {
         let inside = "is inside";
         let around = "is around";
         match (self, other) {
+            (Self::Bucket { .. }, Self::Bucket { .. }) if other.takes_in(self) => Some(inside),
+            (Self::Bucket { .. }, Self::Bucket { .. }) if self.takes_in(other) => Some(around),
             (Self::Folder(a), Self::Folder(b)) if a.is_in(&b.resolved) => Some(inside),
             (Self::Folder(a), Self::Folder(b)) if b.is_in(&a.resolved) => Some(around),
             (Self::Folder(a), Self::Maildir(b)) if a.is_in(&b.resolved) => Some(inside),
@@ -102,7 +151,11 @@ impl Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Imap { shown, .. } => f.write_str(shown),
+            Self::Imap { shown, .. } | Self::Label { shown, .. } => f.write_str(shown),
+            Self::Bucket {
+                key: (_, bucket),
+                prefix,
+            } => write!(f, "s3://{bucket}/{prefix}"),
             Self::Maildir(files) | Self::Folder(files) => write!(f, "{}", files.given.display()),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::lists::{self, Folder, Imap, LISTS, Maildir};
+use super::lists::{self, Folder, Gmail, Graph, Imap, LISTS, Maildir, S3};
 use super::sections::{
     Database, Domains, Enrich, Http, Installation, Limits, Log, Node, Notify, Provenance, RetentionSettings, Smtp,
 };
@@ -32,6 +32,15 @@ pub struct Config {
     /// Mailboxes that are read over IMAP.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub imap: Vec<Imap>,
+    /// Mailboxes that are read over Microsoft Graph.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub graph: Vec<Graph>,
+    /// Mailboxes that are read over the Gmail API.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub gmail: Vec<Gmail>,
+    /// Buckets that are read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub s3: Vec<S3>,
     /// Maildirs that are read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub maildir: Vec<Maildir>,

@@ -1,8 +1,11 @@
 //! What is common to all feeds: what they hold, what becomes of a mail in them, and why they cannot be read.
 
+use std::time::Duration;
+
 use crate::base::SetAsideKind;
 use crate::health::Trouble;
 use crate::ingest::{IntakeError, Outcome};
+use crate::outbound::{ExchangeError, TlsError};
 use crate::store::StoreError;
 
 /// What a feed holds.
@@ -20,6 +23,8 @@ pub(crate) struct Failure {
     pub trouble: Trouble,
     /// Human-readable; it may quote a server.
     pub detail: String,
+    /// The time for which the server asks to be left alone.
+    pub pause: Duration,
 }
 
 impl Failure {
@@ -27,6 +32,7 @@ impl Failure {
         Self {
             trouble,
             detail: detail.to_string(),
+            pause: Duration::ZERO,
         }
     }
 }
@@ -40,6 +46,26 @@ impl From<StoreError> for Failure {
 impl From<IntakeError> for Failure {
     fn from(error: IntakeError) -> Self {
         Self::new(Trouble::Database, error)
+    }
+}
+
+impl From<TlsError> for Failure {
+    fn from(error: TlsError) -> Self {
+        let trouble = match &error {
+            TlsError::Authorities { .. } => Trouble::Secret,
+            _ => Trouble::Tls,
+        };
+        Self::new(trouble, error)
+    }
+}
+
+impl From<ExchangeError> for Failure {
+    fn from(error: ExchangeError) -> Self {
+        match error {
+            ExchangeError::Tls(error) => error.into(),
+            ExchangeError::Late(_) => Self::new(Trouble::Silent, error),
+            ExchangeError::Refused(_) | ExchangeError::Unreachable(_) => Self::new(Trouble::Unreachable, error),
+        }
     }
 }
 

@@ -177,8 +177,8 @@ impl Reading {
     /// Notes a fault. Returns the time for which to leave the feed alone.
     fn failed(&self, failure: &Failure) -> Duration {
         let nth = self.failures.fetch_add(1, Ordering::Relaxed);
-        let pause = back_off(nth, (self.all.leases.random)());
-        let Failure { trouble, detail } = failure;
+        let Failure { trouble, detail, pause } = failure;
+        let pause = back_off(nth, (self.all.leases.random)()).max((*pause).min(BACK_OFF_MAX));
         self.say(Condition::Failing(*trouble));
         self.all.metrics.count_feed_failure(self.name(), trouble.word());
         tracing::warn!(

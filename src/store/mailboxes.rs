@@ -21,7 +21,7 @@ pub struct MailboxMark {
 /// What is remembered of one message or file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MailboxItem {
-    /// A UID, or a file's name without its folder and flags.
+    /// A UID, the name of a message behind an API or of an object, or a file's name without its folder and flags.
     pub item: String,
     pub state: ItemState,
     /// How often it could not be read, or not be moved.

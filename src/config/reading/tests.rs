@@ -199,3 +199,68 @@ fn a_wrong_variable_is_named() {
         "environment variable TALLYMARK__HTTP__RATE_BURST: ",
     );
 }
+
+#[test]
+fn mailboxes_behind_apis_and_buckets_are_checked() {
+    let said = |text: &str| read(text).map_or_else(|error| error.to_string(), |_| String::new());
+    let oauth = "oauth_token_url = \"https://t\"\noauth_client_id = \"c\"\noauth_client_secret_file = \"s\"\n";
+    let graph = format!("[[graph]]\nname = \"a\"\nuser = \"u@x\"\n{oauth}");
+    let gmail = format!("[[gmail]]\nname = \"a\"\n{oauth}");
+    let s3 = "[[s3]]\nname = \"a\"\nendpoint = \"https://s3.x\"\nbucket = \"b\"\nprefix = \"in/\"\ncredentials_file = \"k\"\n";
+    for good in [&*graph, &gmail, s3, &s3.replace("https:", "http:")] {
+        assert_eq!(said(good), "");
+    }
+    let plain = "oauth_token_url = \"http://127.0.0.1:1/t\"\napi_url = \"http://localhost/v1\"\n";
+    assert_eq!(
+        said(&graph.replace("oauth_token_url = \"https://t\"\n", plain)),
+        "",
+        "this machine"
+    );
+    for (text, expect) in [
+        (graph.replace("u@x", ""), "a: user is missing"),
+        (
+            format!("{graph}api_url = \"http://graph.x\"\n"),
+            "a: api_url must begin with https://",
+        ),
+        (
+            gmail.replace("https://t", "http://t"),
+            "a: oauth_token_url must begin with https://",
+        ),
+        (
+            format!("{graph}processed_folder = \"Inbox\"\n"),
+            "a: mail cannot go to where it is read from",
+        ),
+        (
+            format!("{graph}folder = \"a//b\"\n"),
+            "a: folder has names with one slash between them",
+        ),
+        (
+            format!("{gmail}failed_label = \"a\\nb\"\n"),
+            "a: a name must not contain a line break",
+        ),
+        (s3.replace("\"k\"", "\"\""), "a: credentials_file is missing"),
+        (s3.replace("s3.x", "s3.x/b"), "a: endpoint must not have a path"),
+        (s3.replace("\"b\"", "\"b/c\""), "a: bucket has characters"),
+        (
+            format!("{s3}processed_prefix = \"in/done/\"\n"),
+            "a: objects cannot go to where they are read from",
+        ),
+        (
+            format!("{s3}{}", s3.replace("\"a\"", "\"b\"").replace("in/", "in/deep/")),
+            "b: s3://b/in/deep/ is inside",
+        ),
+        (
+            format!(
+                "{s3}failed_prefix = \"c/1\"\n{}failed_prefix = \"in/\"\n",
+                s3.replace("\"a\"", "\"b\"").replace("in/", "c/")
+            ),
+            "b: mail would go in a circle, by way of a",
+        ),
+    ] {
+        let said = said(&text);
+        assert!(
+            said.split_once(": ").is_some_and(|(_, said)| said.starts_with(expect)),
+            "{text}\n{said}"
+        );
+    }
+}

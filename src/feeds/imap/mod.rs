@@ -6,7 +6,6 @@
 mod answer;
 mod client;
 mod names;
-mod oauth;
 mod returned;
 mod round;
 mod wire;
@@ -20,15 +19,14 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 use self::client::{Access, Client, ClientError};
-pub use self::oauth::{Grant, OauthSettings};
-use self::oauth::{OauthError, Token};
 use self::returned::Returned;
 use self::wire::WireError;
+use super::oauth::{self, OauthSettings, Token};
 use super::outcome::{Contents, Failure};
 use super::reading::{Feed, Reading};
 use crate::base::Day;
 use crate::health::Trouble;
-use crate::outbound::{self, Connector, ExchangeError, Protection, TlsError};
+use crate::outbound::{self, Connector, Protection, TlsError};
 
 /// Interval for re-issuing IDLE. Servers and middleboxes drop connections that stay quiet for longer (RFC 2177: 29
 /// minutes; Google and many routers: 10).
@@ -219,18 +217,6 @@ async fn sign_in(settings: &ImapSettings, token: Option<&Token>, client: &mut Cl
         SignIn::Oauthbearer => Authentication::Oauthbearer(token),
     };
     Ok(client.sign_in(&settings.user, &how).await?)
-}
-
-impl From<OauthError> for Failure {
-    fn from(error: OauthError) -> Self {
-        let trouble = match &error {
-            OauthError::Secret { .. } => Trouble::Secret,
-            OauthError::Exchange(ExchangeError::Tls(_)) => Trouble::Tls,
-            OauthError::Url(_) | OauthError::Exchange(_) => Trouble::Unreachable,
-            OauthError::Refused(_) => Trouble::TokenRefused,
-        };
-        Self::new(trouble, error)
-    }
 }
 
 impl From<ClientError> for Failure {

@@ -1,5 +1,7 @@
-//! Mailboxes, Maildirs and folders, read by the program as people start it.
+//! Mailboxes, buckets, Maildirs and folders, read by the program as people start it.
 
+mod apis;
+mod bucket;
 mod dovecot;
 mod files;
 mod hostile;
@@ -12,6 +14,7 @@ mod ordinary_mail;
 mod prefixes;
 pub mod program;
 mod proxy;
+mod s3;
 mod stuck;
 mod waiting;
 

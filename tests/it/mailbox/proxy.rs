@@ -1,10 +1,11 @@
-//! Stands between the program and a server, writes down what the program asks, and freezes the conversation where it is
-//! told to.
+//! Stands between the program and a server, writes down what the program asks, and freezes the conversation, answers instead of
+//! the server or does something else where it is told to.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
+use std::time::Instant;
 
 /// Where a conversation stands still.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,10 +16,19 @@ pub enum Point {
     Inside(&'static str, usize),
 }
 
+/// What happens, once, before a line is handed on.
+enum Interruption {
+    /// This is the answer, and the line is not handed on.
+    Answer(String),
+    /// The line is handed on afterwards.
+    Run(Box<dyn FnOnce() + Send>),
+}
+
 #[derive(Default)]
 struct State {
     point: Option<Point>,
-    commands: Vec<String>,
+    interruptions: Vec<(&'static str, Interruption)>,
+    commands: Vec<(String, Instant)>,
     frozen: Option<mpsc::Sender<()>>,
     open: Vec<TcpStream>,
 }
@@ -70,9 +80,39 @@ impl Proxy {
         }
     }
 
+    /// Answers like this, once, to a line with this in it. Of several interruptions the first that fits comes first.
+    pub fn answer(&self, part: &'static str, answer: String) {
+        self.interrupt(part, Interruption::Answer(answer));
+    }
+
+    /// Does this, once, before a line with this in it is handed on.
+    pub fn before(&self, part: &'static str, run: impl FnOnce() + Send + 'static) {
+        self.interrupt(part, Interruption::Run(Box::new(run)));
+    }
+
+    fn interrupt(&self, part: &'static str, what: Interruption) {
+        self.state.lock().unwrap().interruptions.push((part, what));
+    }
+
+    /// How many interruptions have not come yet.
+    pub fn interruptions_left(&self) -> usize {
+        self.state.lock().unwrap().interruptions.len()
+    }
+
     /// What was asked so far, without tags; and forgets it.
     pub fn commands(&self) -> Vec<String> {
-        std::mem::take(&mut self.state.lock().unwrap().commands)
+        let commands = std::mem::take(&mut self.state.lock().unwrap().commands);
+        commands
+            .into_iter()
+            .map(|(line, _)| line.split_once(' ').map_or("", |(_, command)| command).to_owned())
+            .collect()
+    }
+
+    /// The lines so far with this in them, and when each came.
+    pub fn lines(&self, part: &str) -> Vec<(String, Instant)> {
+        let state = self.state.lock().unwrap();
+        let lines = state.commands.iter().filter(|(line, _)| line.contains(part));
+        lines.cloned().collect()
     }
 }
 
@@ -103,17 +143,22 @@ fn serve(client: &TcpStream, server: &TcpStream, state: &Arc<Mutex<State>>) {
     let mut to = server.try_clone().unwrap();
     let mut lines = BufReader::new(client);
     let mut line = Vec::new();
+    let mut body_length = 0;
     while matches!(lines.read_until(b'\n', &mut line), Ok(1..)) {
-        let text = String::from_utf8_lossy(&line).into_owned();
-        let command = text
-            .split_once(' ')
-            .map_or("", |(_, command)| command.trim_end())
-            .to_owned();
-        let point = {
-            let mut state = state.lock().unwrap();
-            state.commands.push(command.clone());
-            state.point.clone()
-        };
+        let command = String::from_utf8_lossy(&line).trim_end().to_owned();
+        let (point, interruption) = note(state, &command);
+        match interruption {
+            Some(Interruption::Answer(answer)) => {
+                let mut client = client;
+                let _ = client.write_all(answer.as_bytes());
+                let _ = client.shutdown(Shutdown::Write);
+                // What is not read would reset the connection, and the answer with it.
+                let _ = std::io::copy(&mut lines, &mut std::io::sink());
+                break;
+            }
+            Some(Interruption::Run(run)) => run(),
+            None => {}
+        }
         match point {
             Some(Point::Before(part)) if command.contains(part) => {
                 tell(state);
@@ -125,12 +170,38 @@ fn serve(client: &TcpStream, server: &TcpStream, state: &Arc<Mutex<State>>) {
             }
             _ => {}
         }
+        if add_body(&command, &mut body_length, &mut lines, &mut line).is_err() {
+            break;
+        }
         if to.write_all(&line).is_err() {
             break;
         }
         line.clear();
     }
     answers.join().unwrap();
+}
+
+/// Adds the body of a request over HTTP, which does not end with a line, to the end of its head.
+fn add_body(head: &str, length: &mut usize, from: &mut impl Read, line: &mut Vec<u8>) -> std::io::Result<()> {
+    if let Some(given) = head.to_ascii_lowercase().strip_prefix("content-length:") {
+        *length = given.trim().parse().unwrap();
+    }
+    if head.is_empty() {
+        let mut body = vec![0; std::mem::take(length)];
+        from.read_exact(&mut body)?;
+        line.extend(body);
+    }
+    Ok(())
+}
+
+/// Writes down a line, and tells what is to happen at it.
+#[expect(clippy::disallowed_methods, reason = "how far apart two requests are")]
+fn note(state: &Mutex<State>, line: &str) -> (Option<Point>, Option<Interruption>) {
+    let mut state = state.lock().unwrap();
+    state.commands.push((line.to_owned(), Instant::now()));
+    let at = state.interruptions.iter().position(|(part, _)| line.contains(part));
+    let interruption = at.map(|at| state.interruptions.remove(at).1);
+    (state.point.clone(), interruption)
 }
 
 /// The point is reached: once.

@@ -68,6 +68,7 @@ const DOORS: &[(&str, &[&str])] = &[
         &[
             "domains/dkim.rs",
             "domains/keyring.rs",
+            "feeds/s3/signature.rs",
             "keys.rs",
             "listeners/smtp/tls.rs",
             "outbound/tls.rs",
@@ -79,7 +80,9 @@ const DOORS: &[(&str, &[&str])] = &[
         "base64",
         &[
             "domains/dkim.rs",
+            "feeds/gmail.rs",
             "feeds/imap/",
+            "feeds/s3/bucket.rs",
             "http/credentials.rs",
             "http/hook/",
             "notify/links.rs",
@@ -114,6 +117,7 @@ const DOORS: &[(&str, &[&str])] = &[
         "hex",
         &[
             "domains/keyring.rs",
+            "feeds/s3/signature.rs",
             "notify/signature.rs",
             "page/form_token.rs",
             "page/keys.rs",
@@ -137,7 +141,10 @@ const DOORS: &[(&str, &[&str])] = &[
     ("maud", &["notify/", "page/"]),
     ("prometheus_client", &["metrics.rs", "metrics/"]),
     ("psl", &["base/suffixes.rs"]),
-    ("quick_xml", &["report/aggregate/xml.rs", "report/aggregate/xml/"]),
+    (
+        "quick_xml",
+        &["feeds/s3/xml.rs", "report/aggregate/xml.rs", "report/aggregate/xml/"],
+    ),
     ("rayon", &["ingest/", "cli/"]),
     ("rcgen", &["listeners/smtp/tls.rs"]),
     ("rusqlite", &["store/"]),

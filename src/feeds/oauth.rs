@@ -1,14 +1,15 @@
 //! Tokens to sign in with (RFC 6749): asked for over HTTPS, kept until five minutes before they run out.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::outcome::Failure;
 use crate::base::clock::Clock;
 use crate::files;
-use crate::outbound::{Bounds, Client, Connector, ExchangeError, Post, Url, UrlError};
+use crate::health::Trouble;
+use crate::outbound::{Bounds, Client, Connector, ExchangeError, Post, Url, UrlError, percent_encoded};
 
 /// A longer or later answer is not valid JSON, because it is cut off there.
 const BOUNDS: Bounds = Bounds {
@@ -146,13 +147,20 @@ fn field(form: &mut String, name: &str, value: &str) {
     if !form.is_empty() {
         form.push('&');
     }
-    let _ = write!(form, "{name}=");
-    for byte in value.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            form.push(char::from(byte));
-        } else {
-            let _ = write!(form, "%{byte:02X}");
-        }
+    form.push_str(name);
+    form.push('=');
+    form.push_str(&percent_encoded(value));
+}
+
+impl From<OauthError> for Failure {
+    fn from(error: OauthError) -> Self {
+        let trouble = match &error {
+            OauthError::Secret { .. } => Trouble::Secret,
+            OauthError::Exchange(ExchangeError::Tls(_)) => Trouble::Tls,
+            OauthError::Url(_) | OauthError::Exchange(_) => Trouble::Unreachable,
+            OauthError::Refused(_) => Trouble::TokenRefused,
+        };
+        Self::new(trouble, error)
     }
 }
 

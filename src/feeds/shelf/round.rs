@@ -1,0 +1,328 @@
+//! One round through a place: what is new is fetched, committed, put away and remembered; then comes what earlier rounds
+//! left.
+
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+
+use super::listing::{Known, list};
+use super::{Destination, Fetched, Found, Point, Progress, PutAway, Shelf};
+use crate::feeds::outcome::{Disposal, Failure};
+use crate::feeds::reading::{ATTEMPTS_MAX, Reading, capped};
+use crate::health::Trouble;
+use crate::ingest::IntakeError;
+use crate::store::{ItemState, MailboxChange, MailboxItem};
+
+/// Messages that are on their way into the database together.
+const CHUNK_MESSAGES_MAX: usize = 32;
+/// Bytes of them. The message that exceeds them is the last of its chunk.
+const CHUNK_BYTES_MAX: usize = 8 << 20;
+/// Changes that are remembered in one transaction.
+const CHANGES_MAX: usize = 1_000;
+
+/// Does all that is to be done in the place now.
+pub(super) async fn round<S: Shelf>(reading: &Arc<Reading>, shelf: &S, progress: &Progress) -> Result<(), Failure> {
+    loop {
+        let known = known(reading).await?;
+        let begun_at = reading.clock().monotonic();
+        let point = progress.point(reading.clock());
+        let cursor = point.as_ref().map(|point| point.cursor.as_str());
+        let Some(listing) = list(shelf, cursor, &known).await? else {
+            if point.is_none() {
+                let what = "the beginning of the listing is not known";
+                return Err(Failure::new(Trouble::Answer, what));
+            }
+            tracing::info!(
+                feed = reading.name(),
+                "the server does not know how far it was listed: it is listed from its beginning, and nothing is counted twice"
+            );
+            progress.set(None);
+            continue;
+        };
+        forget(reading, &listing.gone).await?;
+        let mut round = Round {
+            reading,
+            shelf,
+            known,
+            fetched: 0,
+            settled: 0,
+            refused: Vec::new(),
+            stopped: None,
+        };
+        for name in &listing.gone {
+            round.known.remove(name);
+        }
+        round.take(listing.new).await?;
+        if listing.is_cut {
+            if round.settled == 0 {
+                let what = "it lists messages that are not there";
+                return Err(Failure::new(Trouble::Answer, what));
+            }
+            continue;
+        }
+        round.finish_earlier().await?;
+        let listed_at = point.map_or(begun_at, |point| point.listed_at);
+        progress.set(listing.cursor.map(|cursor| Point { cursor, listed_at }));
+        return Ok(());
+    }
+}
+
+async fn known(reading: &Reading) -> Result<Known, Failure> {
+    let items = reading.store().mailbox_items(&reading.key).await?;
+    let items = items.into_iter().map(|item| (item.item, (item.state, item.attempts)));
+    Ok(items.collect())
+}
+
+async fn forget(reading: &Reading, gone: &[String]) -> Result<(), Failure> {
+    for remove in gone.chunks(CHANGES_MAX) {
+        let change = MailboxChange {
+            remove,
+            ..MailboxChange::default()
+        };
+        reading.store().change_mailbox(&reading.key, change).await?;
+    }
+    Ok(())
+}
+
+struct Round<'r, S> {
+    reading: &'r Arc<Reading>,
+    shelf: &'r S,
+    known: Known,
+    /// How many messages the place handed out.
+    fetched: usize,
+    /// How many messages, or notes instead of them, are committed.
+    settled: usize,
+    /// What it did not hand out: why.
+    refused: Vec<(String, String)>,
+    /// Why the place is asked for nothing more. What is committed is remembered all the same.
+    stopped: Option<Failure>,
+}
+
+/// Messages on their way into the database.
+#[derive(Default)]
+struct Chunk {
+    submitted: JoinSet<(String, Result<Disposal, IntakeError>)>,
+    /// Known messages that are not there any more.
+    gone: Vec<String>,
+}
+
+/// What is remembered of a message that was dealt with.
+enum Fate {
+    /// Nothing: it is no longer there.
+    Gone(String),
+    There(MailboxItem),
+}
+
+impl<S: Shelf> Round<'_, S> {
+    /// Fetches messages and puts them away. While one chunk is committed, the next is fetched.
+    async fn take(&mut self, found: Vec<Found>) -> Result<(), Failure> {
+        let mut found = found.into_iter();
+        let mut before = self.fetch(&mut found).await;
+        while self.stopped.is_none() && found.len() > 0 {
+            let next = self.fetch(&mut found).await;
+            self.settle(std::mem::replace(&mut before, next)).await?;
+        }
+        self.settle(before).await?;
+        match self.stopped.take() {
+            Some(failure) => Err(failure),
+            None => self.count_refused().await,
+        }
+    }
+
+    /// Fetches the next chunk; each message is submitted as it comes.
+    async fn fetch(&mut self, found: &mut std::vec::IntoIter<Found>) -> Chunk {
+        let mut chunk = Chunk::default();
+        let mut bytes = 0;
+        while bytes < CHUNK_BYTES_MAX && chunk.submitted.len() < CHUNK_MESSAGES_MAX {
+            let Some(Found { name, bytes: length }) = found.next() else {
+                break;
+            };
+            let max = self.reading.all.message_bytes_max;
+            let fetched = match length {
+                Some(length) if length > max => Ok(Fetched::TooLarge(length)),
+                _ => self.shelf.fetch(&name).await,
+            };
+            match fetched {
+                Ok(Fetched::Whole(content)) => {
+                    bytes += content.len();
+                    self.fetched += 1;
+                    let (reading, origin) = (Arc::clone(self.reading), self.shelf.origin(&name));
+                    chunk
+                        .submitted
+                        .spawn(async move { (name, reading.submit(origin, content).await) });
+                }
+                Ok(Fetched::TooLarge(length)) => {
+                    let (reading, origin) = (Arc::clone(self.reading), self.shelf.origin(&name));
+                    chunk.submitted.spawn(async move {
+                        let disposal = reading.too_large(origin.clone(), &origin, length).await;
+                        (name, disposal)
+                    });
+                }
+                Ok(Fetched::Gone) => chunk.gone.push(name),
+                Ok(Fetched::Refused(why)) => self.refused.push((name, why)),
+                Err(failure) => {
+                    self.stopped = Some(failure);
+                    break;
+                }
+            }
+        }
+        chunk
+    }
+
+    /// Waits until a chunk is committed, puts its messages away, and remembers those that are still there.
+    async fn settle(&mut self, mut chunk: Chunk) -> Result<(), Failure> {
+        let mut fates: Vec<_> = std::mem::take(&mut chunk.gone).into_iter().map(Fate::Gone).collect();
+        while let Some(ended) = chunk.submitted.join_next().await {
+            let (name, disposal) = ended.map_err(|_| IntakeError::Closed)?;
+            let fate = match disposal? {
+                Disposal::Unstorable(why) => self.failed(name, &why).await?,
+                disposal => self.put_away(name, &disposal).await,
+            };
+            fates.push(fate);
+            self.settled += 1;
+        }
+        self.remember(fates).await?;
+        self.reading.progressed();
+        Ok(())
+    }
+
+    /// What was not handed out counts as tried if anything else was handed out, or was when it was tried first. Otherwise the
+    /// fault is not the message's.
+    async fn count_refused(&mut self) -> Result<(), Failure> {
+        let refused = std::mem::take(&mut self.refused);
+        if self.fetched == 0
+            && let Some((name, why)) = refused.first()
+            && !self.known.contains_key(name)
+        {
+            let what = format!("{}: {why}", self.shelf.origin(name));
+            return Err(Failure::new(Trouble::FolderRefused, what));
+        }
+        let mut fates = Vec::with_capacity(refused.len());
+        for (name, why) in refused {
+            fates.push(self.failed(name, &why).await?);
+        }
+        self.remember(fates).await
+    }
+
+    /// Notes that a message could not be read. After the last attempt a note is quarantined instead of it.
+    async fn failed(&mut self, name: String, why: &str) -> Result<Fate, Failure> {
+        let attempts = self.attempts(&name) + 1;
+        let origin = self.shelf.origin(&name);
+        tracing::warn!(
+            feed = self.reading.name(),
+            message = capped(&origin),
+            error = capped(why),
+            attempts,
+            "message cannot be read"
+        );
+        if attempts < ATTEMPTS_MAX {
+            return Ok(there(name, ItemState::Again, attempts));
+        }
+        let disposal = self.reading.unfetchable(origin.clone(), &origin, why).await?;
+        Ok(self.put_away(name, &disposal).await)
+    }
+
+    async fn put_away(&mut self, name: String, disposal: &Disposal) -> Fate {
+        match disposal {
+            Disposal::Other => there(name, ItemState::Settled, 0),
+            Disposal::Taken => self.put_away_to(name, Destination::Processed).await,
+            Disposal::Failed(_) | Disposal::Unstorable(_) => self.put_away_to(name, Destination::Failed).await,
+        }
+    }
+
+    async fn put_away_to(&mut self, name: String, to: Destination) -> Fate {
+        let due = match to {
+            Destination::Processed => ItemState::ToProcessed,
+            Destination::Failed => ItemState::ToFailed,
+        };
+        let attempts = match self.known.get(&name) {
+            Some((state, attempts)) if *state == due => *attempts,
+            _ => 0,
+        };
+        if self.stopped.is_some() {
+            return there(name, due, attempts);
+        }
+        match self.shelf.put_away(&name, to).await {
+            Ok(PutAway::Gone) => Fate::Gone(name),
+            Ok(PutAway::Stays) => there(name, ItemState::Settled, 0),
+            Ok(PutAway::Refused(why)) => {
+                tracing::warn!(
+                    feed = self.reading.name(),
+                    message = capped(&self.shelf.origin(&name)),
+                    error = capped(&why),
+                    "message is in the database, but cannot be put away: see whether this program may do that"
+                );
+                // It is not tried for ever.
+                match attempts + 1 {
+                    ATTEMPTS_MAX.. => there(name, ItemState::Settled, 0),
+                    attempts => there(name, due, attempts),
+                }
+            }
+            Err(failure) => {
+                self.stopped = Some(failure);
+                there(name, due, attempts)
+            }
+        }
+    }
+
+    /// Puts away what earlier rounds could not, then reads what they could not.
+    async fn finish_earlier(&mut self) -> Result<(), Failure> {
+        let mut due = Vec::new();
+        let mut again = Vec::new();
+        for (name, (state, _)) in &self.known {
+            match state {
+                ItemState::ToProcessed => due.push((name.clone(), Destination::Processed)),
+                ItemState::ToFailed => due.push((name.clone(), Destination::Failed)),
+                ItemState::Again => again.push(Found {
+                    name: name.clone(),
+                    bytes: None,
+                }),
+                ItemState::Settled => {}
+            }
+        }
+        for (name, to) in due {
+            let fate = self.put_away_to(name, to).await;
+            self.remember(vec![fate]).await?;
+            if let Some(failure) = self.stopped.take() {
+                return Err(failure);
+            }
+        }
+        self.take(again).await
+    }
+
+    async fn remember(&mut self, fates: Vec<Fate>) -> Result<(), Failure> {
+        let (mut put, mut remove) = (Vec::new(), Vec::new());
+        for fate in fates {
+            match fate {
+                Fate::There(item) => put.push(item),
+                Fate::Gone(name) if self.known.contains_key(&name) => remove.push(name),
+                Fate::Gone(_) => {}
+            }
+        }
+        if put.is_empty() && remove.is_empty() {
+            return Ok(());
+        }
+        let change = MailboxChange {
+            put: &put,
+            remove: &remove,
+            ..MailboxChange::default()
+        };
+        self.reading.store().change_mailbox(&self.reading.key, change).await?;
+        Ok(())
+    }
+
+    fn attempts(&self, name: &str) -> u32 {
+        match self.known.get(name) {
+            Some((ItemState::Again, attempts)) => *attempts,
+            _ => 0,
+        }
+    }
+}
+
+fn there(name: String, state: ItemState, attempts: u32) -> Fate {
+    Fate::There(MailboxItem {
+        item: name,
+        state,
+        attempts,
+    })
+}
