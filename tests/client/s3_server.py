@@ -48,15 +48,11 @@ def obey(command):
         case "allow":
             iam.put_user_policy("reader", "what", policy(command["actions"]))
         case "assume":
-            role = iam.get_role_by_arn(command["role"])
-            assumed = sts.assume_role(REGION, "session", role.arn, None, 3600, None)
+            role = f"arn:aws:iam::{ACCOUNT}:role/reader"
+            assumed = sts.assume_role(REGION, "session", role, None, 3600, None)
             return [assumed.access_key_id, assumed.secret_access_key, assumed.session_token]
         case "expire":
             sts.assumed_roles.clear()
-        case "role":
-            role = iam.create_role("reader", "{}", "/", None, "", [], 3600)
-            iam.put_role_policy("reader", "what", json.dumps(ALL))
-            return role.arn
     return None
 
 
@@ -66,6 +62,8 @@ def main():
         s3.create_bucket(bucket, REGION)
     iam.create_user(REGION, "reader")
     iam.put_user_policy("reader", "what", json.dumps(ALL))
+    iam.create_role("reader", "{}", "/", None, "", [], 3600)
+    iam.put_role_policy("reader", "what", json.dumps(ALL))
     access = iam.create_access_key("reader")
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     server.start()

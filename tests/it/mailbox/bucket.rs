@@ -64,7 +64,8 @@ fn mixed_objects_are_taken_moved_and_left_alone() {
     proxy.commands();
     s3.put("in/later", &report_mail(20));
     until("the next one is taken", || {
-        s3.objects("processed/").contains_key("later")
+        // It is copied first, and removed then.
+        s3.objects("processed/").contains_key("later") && s3.objects("in/").len() == 3
     });
     assert!(proxy.lines("GET /mail/in/other").is_empty());
     tallymark.stop();
@@ -128,7 +129,7 @@ fn a_bucket_killed_at_each_step_loses_nothing_and_counts_nothing_twice() {
 }
 
 #[test]
-fn objects_that_others_take_replace_or_lock_meanwhile_are_counted_as_they_were_read() {
+fn objects_that_others_take_or_replace_meanwhile_are_counted_as_they_were_read() {
     let Bucket { s3, proxy, home } = bucket(MOVES);
     for nth in 0..4 {
         s3.put(&format!("in/{nth}"), &report_mail(nth));
@@ -290,12 +291,12 @@ fn hostile_names_and_lengths_are_taken_like_others() {
 fn objects_that_stay_are_tagged_and_read_once() {
     let Bucket { s3, proxy, home } = bucket("tag = \"dmarc\"\n");
     s3.put("in/0", &report_mail(0));
-    s3.tag("in/0", &json!({ "team": "a&b" }));
+    s3.tag("in/0", &json!({ "team": "a b" }));
     s3.put("in/1", &broken_mail(0));
     let tallymark = Tallymark::start(home.path());
     until_or(|| tallymark.log(), || s3.tags("in/1") == json!({ "dmarc": "failed" }));
     until("a round", || tallymark.source("bucket")["condition"] == "reading");
-    assert_eq!(s3.tags("in/0"), json!({ "team": "a&b", "dmarc": "processed" }));
+    assert_eq!(s3.tags("in/0"), json!({ "team": "a b", "dmarc": "processed" }));
     // Not again, not even after a restart; with another content it is another message.
     tallymark.stop();
     proxy.commands();

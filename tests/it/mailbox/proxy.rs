@@ -1,7 +1,7 @@
 //! Stands between the program and a server, writes down what the program asks, and freezes the conversation, answers instead of
 //! the server or does something else where it is told to.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
@@ -143,6 +143,7 @@ fn serve(client: &TcpStream, server: &TcpStream, state: &Arc<Mutex<State>>) {
     let mut to = server.try_clone().unwrap();
     let mut lines = BufReader::new(client);
     let mut line = Vec::new();
+    let mut body_length = 0;
     while matches!(lines.read_until(b'\n', &mut line), Ok(1..)) {
         let command = String::from_utf8_lossy(&line).trim_end().to_owned();
         let (point, interruption) = note(state, &command);
@@ -169,12 +170,28 @@ fn serve(client: &TcpStream, server: &TcpStream, state: &Arc<Mutex<State>>) {
             }
             _ => {}
         }
+        if add_body(&command, &mut body_length, &mut lines, &mut line).is_err() {
+            break;
+        }
         if to.write_all(&line).is_err() {
             break;
         }
         line.clear();
     }
     answers.join().unwrap();
+}
+
+/// Adds the body of a request over HTTP, which does not end with a line, to the end of its head.
+fn add_body(head: &str, length: &mut usize, from: &mut impl Read, line: &mut Vec<u8>) -> std::io::Result<()> {
+    if let Some(given) = head.to_ascii_lowercase().strip_prefix("content-length:") {
+        *length = given.trim().parse().unwrap();
+    }
+    if head.is_empty() {
+        let mut body = vec![0; std::mem::take(length)];
+        from.read_exact(&mut body)?;
+        line.extend(body);
+    }
+    Ok(())
 }
 
 /// Writes down a line, and tells what is to happen at it.
