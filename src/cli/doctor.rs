@@ -80,7 +80,7 @@ async fn look(config: Option<&Path>, data: Option<PathBuf>) -> Vec<Checked> {
     checks.push(machine::clock(clock.now()));
     checks.extend(machine::folder(&config));
     checks.extend(database::look(&config, clock.now()).await);
-    let held = machine::Serving::of(&config);
+    let held = machine::Serving::look(&config);
     checks.extend(machine::ports(&config, &held));
     checks.extend(machine::certificate(&config));
     checks.extend(machine::intake(&config));

@@ -25,7 +25,7 @@ pub(super) async fn show(visitor: Visitor, Path(number): Path<i64>) -> Result<Ma
             div .head { h2 #why { "Why it is not counted" } span .chip.odd { (hostile(&message.reason)) } }
             p { (hostile(&message.detail)) @if let Some(domain) = &message.policy_domain { " " b { (hostile(domain)) } } }
             (facts(&message))
-            (actions(&visitor, &message, excerpt.is_some()))
+            (actions(&visitor, &message, excerpt.as_ref()))
         }
         @match &excerpt {
             Some(excerpt) => { (inside(&message, excerpt)) }
@@ -53,14 +53,14 @@ fn facts(message: &MessageItem) -> Markup {
 }
 
 /// What can be done with it. Adding its domain counts the reports that wait for it.
-fn actions(visitor: &Visitor, message: &MessageItem, is_kept: bool) -> Markup {
+fn actions(visitor: &Visitor, message: &MessageItem, excerpt: Option<&ExcerptBody>) -> Markup {
     let base = format!("/intake/{}", message.id);
     html! {
-        div .actions {
+        div .row.actions {
             @if let Some(domain) = message.policy_domain.as_ref().filter(|_| message.kind == "unclaimed") {
                 a .button.primary href=(format!("/add?name={}", query_escaped(domain))) { "Add its domain and count" } " "
             }
-            @if is_kept { a .button href=(format!("{base}/message")) download { "Download" } " " }
+            @if excerpt.is_some() { a .button href=(format!("{base}/message")) download { "Download" } " " }
             form .inline method="post" action=(format!("{base}/replay")) {
                 (visitor.field())
                 button type="submit" { "Try again" }

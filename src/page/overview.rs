@@ -69,7 +69,7 @@ pub(super) async fn show(visitor: Visitor, asked: Asked) -> Result<(StatusCode, 
                     (figures((all, fail), overview.comparison.as_ref(), &Markup::default()))
                     div { dt { "Domains" } dd { (figure(overview.total_domains)) } }
                 }
-                @let week = format!("/{}", shown.with(domains::KEPT, &[("days", "7")]));
+                @let week = "/?days=7".to_owned();
                 (explained(overview.comparison.as_ref(), Some(&week).filter(|_| shown.get("days") != Some("7"))))
             }
             (domains::card(&overview, &shown))

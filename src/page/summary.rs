@@ -33,7 +33,7 @@ pub(super) async fn show(
     let path = below(&id, &format!("/dmarc/digest?period={}", query_escaped(period)))?;
     let found = Told::from(visitor.api.get::<DigestPreview>(&path).await)?;
     let content = html! {
-        nav .crumbs aria-label="Breadcrumb" { a href="/" { "Domains" } " / " a href=(format!("/view/{id}")) { (hostile(&domain.name)) } }
+        nav .crumbs aria-label="Breadcrumb" { a href=(format!("/view/{id}")) { (hostile(&domain.name)) } }
         div .head {
             h1 { "Summary of " (domain_name(&domain.name, domain.unicode_name.as_deref())) }
             div .segments role="group" aria-label="Period" { @for (word, title) in PERIODS {

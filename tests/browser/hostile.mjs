@@ -55,9 +55,9 @@ await withBrowser({ viewport: { width: 1280, height: 860 } }, async (context) =>
   await safe("/intake");
   const inside = await page.locator("tbody a[href^='/intake/']").evaluateAll((all) => [...new Set(all.map((one) => new URL(one.href).pathname))]);
   assert.ok(inside.length >= 20, `${inside.length} messages`);
-  let read = "";
-  for (const path of inside) read += await safe(path);
-  assert.ok(attacks.filter(({ payload }) => read.includes(shown(payload))).length >= 10, "the insides are shown");
+  let insides = "";
+  for (const path of inside) insides += await safe(path);
+  assert.ok(attacks.filter(({ payload }) => insides.includes(shown(payload))).length >= 10, "the insides are shown");
   const history = await safe(`${view}/setup`);
   const words = attacks.filter(({ payload }) => !/\s/.test(payload) && history.includes(shown(payload)));
   assert.ok(words.length >= 10, `${words.length} in the history`);

@@ -321,7 +321,7 @@ await withBrowser(options, async (context) => {
   await check("quarantine");
   await page.click("button:text-is('Try again')");
   await page.waitForURL("**/intake?tried=again");
-  assert.match(await text("[role=status]"), /still cannot be read/);
+  assert.match(await text(".notice[role=status]"), /still cannot be read/);
 
   step("keys and sessions");
   await page.click(".top a:text-is('Keys')");

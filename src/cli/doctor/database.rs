@@ -1,4 +1,4 @@
-//! The database: whether it can be opened, and whether somebody can use what is in it.
+//! The database: whether it can be opened, and whether there is a way to use what is in it.
 
 use super::finding::Checked;
 use crate::app;
@@ -77,7 +77,7 @@ async fn contents(store: &Store, now: Millis) -> Result<Vec<Checked>, StoreError
     let keys = match keys {
         0 => Checked::warn(
             "keys",
-            "there is no key, so that nobody can sign in".to_owned(),
+            "there is no key to sign in with".to_owned(),
             advice::command("keys create"),
         ),
         _ => Checked::ok("keys", format!("{} in use", counted(keys, "key", "keys"))),

@@ -88,7 +88,7 @@ pub(super) enum Serving {
 }
 
 impl Serving {
-    pub(super) fn of(config: &Config) -> Self {
+    pub(super) fn look(config: &Config) -> Self {
         let location = app::database(config);
         match location.ok().and_then(|location| ServerLock::holder(&location)) {
             Some(holder) => Self::By(holder),
@@ -110,9 +110,8 @@ pub(super) fn ports(config: &Config, serving: &Serving) -> Vec<Checked> {
 }
 
 fn port((setting, address): (&str, SocketAddr), serving: &Serving) -> Checked {
-    let error = match TcpListener::bind(address) {
-        Ok(_) => return Checked::ok("port", format!("{setting}: {address} is free")),
-        Err(error) => error,
+    let Err(error) = TcpListener::bind(address) else {
+        return Checked::ok("port", format!("{setting}: {address} is free"));
     };
     match (error.kind(), serving) {
         (ErrorKind::AddrInUse, Serving::By(holder)) => {

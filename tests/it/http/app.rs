@@ -224,7 +224,7 @@ impl TestApp {
         list["findings"][0]["id"].as_str().unwrap().to_owned()
     }
 
-    /// Makes a finding: a record in DNS changed, so many days ago.
+    /// Makes a finding: the DMARC record in DNS changed `days_ago` days ago.
     pub async fn change_record(&self, public_id: &str, days_ago: i64, (before, after): (&str, &str)) {
         let domain = self.store.domain(self.account, public_id).await.unwrap().unwrap();
         let at = NOW - days_ago * 86_400_000;

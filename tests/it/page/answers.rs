@@ -44,9 +44,9 @@ async fn the_first_questions_take_one_click_each() {
     app.change_record(&domain, 3, change).await;
     // One cause, two messages; another one.
     for broken in [
-        "<feedback><report_metadata><org_name>a & b",
-        "<feedback><report_metadata><org_name>c & d",
-        "<feedback>",
+        "<feedback><report_metadata></wrong>a",
+        "<feedback><report_metadata></wrong>c",
+        "text",
     ] {
         app.upload(&domain, broken).await;
     }
