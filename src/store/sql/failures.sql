@@ -20,19 +20,19 @@ select count(*) as total from (
 select count(*) as total from failure_reports where domain_id = $1 and received_at < $2
 
 -- name: failure_forget_texts
--- Drops the header fields of all failure reports of a domain. One range of the primary key.
+-- Drops the header fields of all failure reports of a domain. Index failure_reports_by_arrival.
 update failure_reports set texts = null where domain_id = $1 and texts is not null
 
 -- name: failure_list
 -- A page of failure reports, newest first, from below a place on. The page is found in the covering index
--- failure_reports_by_time, then its rows are read.
+-- failure_reports_by_time, then its rows are read by the primary key: with the sum, SQLite does not walk through that index again.
 select report_no, happened_at, received_at, authenticated, arrivals, warnings, incidents, source, reported_domain, header_from,
     reporter, failure, delivery, spf, dkim
 from failure_reports where domain_id = $1 and report_no in (
     select report_no from failure_reports where domain_id = $1 and happened_at >= $2
         and (happened_at, report_no) < ($3, $7) and ($4 = '' or source = $4)
     order by happened_at desc, report_no desc limit $5 offset $6)
-order by happened_at desc, report_no desc
+order by happened_at + 0 desc, report_no desc
 
 -- name: failure_numbers
 -- The numbers of all failure reports of a domain from a number on. Primary key.
