@@ -11,7 +11,7 @@ use crate::base::Day;
 use crate::http::figures;
 use crate::tally::Carriers;
 
-/// Show the messages of a domain by day: how many passed, how many failed, and what receivers did with them.
+/// Show the messages of a domain by day.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

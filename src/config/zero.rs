@@ -113,6 +113,13 @@ mod tests {
         match section {
             "imap" => format!("[[imap]]\nname = \"a\"\nhost = \"h\"\nuser = \"u\"\npassword_file = \"p\"\n{key} = 0\n"),
             "maildir" | "folder" => format!("[[{section}]]\nname = \"a\"\npath = \"/a\"\n{key} = 0\n"),
+            "graph" | "gmail" => format!(
+                "[[{section}]]\nname = \"a\"\nuser = \"u@x\"\noauth_token_url = \"https://t\"\noauth_client_id = \"c\"\n\
+                 oauth_client_secret_file = \"s\"\noauth_refresh_token_file = \"r\"\n{key} = 0\n"
+            ),
+            "s3" => format!(
+                "[[s3]]\nname = \"a\"\nendpoint = \"https://s3.x\"\nbucket = \"b\"\ncredentials_file = \"k\"\n{key} = 0\n"
+            ),
             _ => format!("[{section}]\n{key} = 0\n"),
         }
     }
@@ -137,7 +144,7 @@ mod tests {
     #[test]
     fn zero_of_what_is_kept_is_for_ever() {
         let of_retention: Vec<_> = numbers().into_iter().filter(|number| number.0 == "retention").collect();
-        assert_eq!(of_retention.len(), 3);
+        assert_eq!(of_retention.len(), 4);
         for section in SECTIONS.iter().filter(|section| section.name == "retention") {
             for key in section.below.iter().filter(|key| key.name.ends_with("_days")) {
                 assert!(key.doc.join("").contains("0 keeps them for ever"), "{}", key.name);

@@ -57,6 +57,7 @@ fn table() -> Vec<Entry> { let mut table = vec![
     get   ("/domains/{id}/dmarc/reports/{report_id}",                  Read,    reports::show,         "Show a report with its rows").long().with(NUMBERED).lists::<ReportBody<'_>>(),
     get   ("/domains/{id}/dmarc/reports/{report_id}/records/{number}", Read,    report_record::record, "Show a row of a report with all of its results").long().answers::<RecordBody<'_>>(200),
     get   ("/domains/{id}/dmarc/reports/{report_id}/original",         Read,    reports::original,     "Fetch a report as it was received").long().answers_bytes(reports::ORIGINAL_TYPES),
+    get   ("/domains/{id}/dmarc/reports/{report_id}/proof",            Read,    proof::show,           "Fetch the mail of a report with the keys that prove it").long().answers::<ProofBody>(200),
     post  ("/domains/{id}/dmarc/reports/{report_id}/discount",         Write,   trust::discount,       "Take a report out of the figures; it stays listed").takes::<DecisionInput>().also(RECORDS_GONE).answers::<ReportItem>(200),
     post  ("/domains/{id}/dmarc/reports/{report_id}/count",            Write,   trust::count,          "Count a report that is held, discounted or in conflict").takes::<DecisionInput>().also(RECORDS_GONE).answers::<ReportItem>(200),
     get   ("/domains/{id}/dmarc/trust",                                Read,    trust::show,           "Show which reports count").answers::<TrustBody>(200),
@@ -88,16 +89,30 @@ fn table() -> Vec<Entry> { let mut table = vec![
     get   ("/domains/{id}/dmarc/plausibility",                         Read,    plausibility::plausible, "Show which reporters contradict their own evidence").long().with(DAYS).answers::<PlausibilityBody>(200),
     get   ("/domains/{id}/dmarc/dkim",                                 Read,    breakdown::signatures, "List DKIM signers, by messages").long().with(RANKED).lists::<SignatureList>(),
     get   ("/domains/{id}/dmarc/selectors",                            Read,    selectors::selector_list, "List DKIM selectors, and say which are still used").long().answers::<SelectorList>(200),
-    get   ("/domains/{id}/tls/reports",                                Read,    tls::list,             "List TLS reports, newest window first").long().with(TLS_REPORTS).lists::<TlsReportList>(),
-    get   ("/domains/{id}/tls/reports/{report_id}",                    Read,    tls::show,             "Show a TLS report with its policies and failures").long().answers::<TlsReportBody>(200),
-    get   ("/domains/{id}/dmarc/reports/{report_id}/proof",            Read,    proof::show,           "Fetch the mail of a report with the keys that prove it").long().answers::<ProofBody>(200),
-    get   ("/domains/{id}/tls/reports/{report_id}/original",           Read,    tls::original,         "Fetch a TLS report as it was received").long().answers_bytes(tls::ORIGINAL_TYPES),
-    get   ("/domains/{id}/tls/stats",                                  Read,    tls::stats,            "Show sums of TLS sessions over a range of days").long().with(RANKED).lists::<TlsStats>(),
-    get   ("/domains/{id}/tls/failures",                               Read,    tls::failures,         "List failed TLS sessions, most first").long().with(TLS_FAILURES).lists::<TlsFailureList>(),
     get   ("/overview",                                                Read,    overview::overview,    "List the domains with their figures, by messages").long().with(OVERVIEW).lists::<Overview>(),
     get   ("/attention",                                               Read,    attention::attention,  "List what needs attention").long().with(ATTENTION).lists::<Attention>(),
     get   ("/search",                                                  Read,    search::search,        "Find a domain, address, service, selector or report in all domains").long().with(SEARCH).lists::<SearchList>(),
     get   ("/arrivals",                                                Read,    arrivals::arrivals,    "List the reports that arrived last").long().with(NUMBERED).lists::<Arrivals>(),
+    post  ("/api-keys",                                                Account, api_keys::create,      "Create an API key").takes::<KeyInput>().also(NO_DOMAIN).answers::<ApiKeyWithSecret>(201),
+    get   ("/api-keys",                                                Account, api_keys::list,        "List the API keys, newest first").lists::<KeyList>(),
+    get   ("/api-keys/{id}",                                           Account, api_keys::show,        "Show an API key, without its secret").answers::<KeyBody>(200),
+    post  ("/api-keys/{id}/rotate",                                    Account, api_keys::rotate,      "Replace the secret of an API key").answers::<ApiKeyWithSecret>(200),
+    delete("/api-keys/{id}",                                           Account, api_keys::remove,      "Remove an API key, which is refused from then on").answers::<Removed>(200),
+];
+    table.extend(beside());
+    table.extend(telling());
+    table.extend(handing_in());
+    table
+}
+
+/// TLS reports, and mail that is in no figure.
+#[rustfmt::skip]
+fn beside() -> Vec<Entry> { vec![
+    get   ("/domains/{id}/tls/reports",                                Read,    tls::list,             "List TLS reports, newest window first").long().with(TLS_REPORTS).lists::<TlsReportList>(),
+    get   ("/domains/{id}/tls/reports/{report_id}",                    Read,    tls::show,             "Show a TLS report with its policies and failures").long().answers::<TlsReportBody>(200),
+    get   ("/domains/{id}/tls/reports/{report_id}/original",           Read,    tls::original,         "Fetch a TLS report as it was received").long().answers_bytes(tls::ORIGINAL_TYPES),
+    get   ("/domains/{id}/tls/stats",                                  Read,    tls::stats,            "Show sums of TLS sessions over a range of days").long().with(RANKED).lists::<TlsStats>(),
+    get   ("/domains/{id}/tls/failures",                               Read,    tls::failures,         "List failed TLS sessions, most first").long().with(TLS_FAILURES).lists::<TlsFailureList>(),
     get   ("/domains/{id}/inbound",                                    Read,    inbound::list,         "List other mail to the domain, newest first").long().with(NUMBERED).lists::<MailList>(),
     get   ("/domains/{id}/inbound/{message_id}",                       Read,    inbound::show,         "Fetch a mail as it was received").long().answers_bytes(inbound::TYPES),
     get   ("/quarantine",                                              Account, quarantine::list,      "List messages that became no counted report, newest first").long().with(SET_ASIDE).lists::<MessageList>(),
@@ -107,16 +122,7 @@ fn table() -> Vec<Entry> { let mut table = vec![
     delete("/quarantine/{id}",                                         Account, quarantine::dismiss,   "Remove a set-aside message for good").answers::<Removed>(200),
     get   ("/refused",                                                 Account, refused::list,         "List the mail refused in the last 30 days, by day and reason").lists::<RefusedList>(),
     post  ("/quarantine/{id}/replay",                                  Account, quarantine::replay,    "Read a set-aside message again").answers::<Taken>(200),
-    post  ("/api-keys",                                                Account, api_keys::create,      "Create an API key").takes::<KeyInput>().also(NO_DOMAIN).answers::<ApiKeyWithSecret>(201),
-    get   ("/api-keys",                                                Account, api_keys::list,        "List the API keys, newest first").lists::<KeyList>(),
-    get   ("/api-keys/{id}",                                           Account, api_keys::show,        "Show an API key, without its secret").answers::<KeyBody>(200),
-    post  ("/api-keys/{id}/rotate",                                    Account, api_keys::rotate,      "Replace the secret of an API key").answers::<ApiKeyWithSecret>(200),
-    delete("/api-keys/{id}",                                           Account, api_keys::remove,      "Remove an API key, which is refused from then on").answers::<Removed>(200),
-];
-    table.extend(telling());
-    table.extend(handing_in());
-    table
-}
+] }
 
 /// What rules found, webhooks and channels.
 #[rustfmt::skip]

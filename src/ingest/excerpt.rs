@@ -1,6 +1,7 @@
 //! The text of a message that was set aside, around the byte that reading stopped at.
 
 use std::io::{BufRead, Read as _};
+use std::str::Utf8Chunk;
 
 use crate::base::clock::Clock;
 use crate::store::SetAside;
@@ -73,7 +74,7 @@ fn piece(text: &mut impl BufRead, offset: Option<u64>) -> Option<Excerpt> {
     }
     let (before, rest) = bytes.split_at(before_len.min(bytes.len()));
     let at_len = match offset {
-        Some(_) => rest.first().map_or(0, |first| character_len(*first)).min(rest.len()),
+        Some(_) => first_len(rest),
         None => 0,
     };
     let (at, after) = rest.split_at(at_len);
@@ -86,14 +87,13 @@ fn piece(text: &mut impl BufRead, offset: Option<u64>) -> Option<Excerpt> {
     })
 }
 
-/// Bytes of the character that begins like this, in UTF-8.
-fn character_len(first: u8) -> usize {
-    match first {
-        0xC2..=0xDF => 2,
-        0xE0..=0xEF => 3,
-        0xF0..=0xF4 => 4,
-        _ => 1,
-    }
+/// Bytes of the first character in UTF-8, or of what is none.
+fn first_len(bytes: &[u8]) -> usize {
+    let first = |chunk: Utf8Chunk<'_>| match chunk.valid().chars().next() {
+        Some(character) => character.len_utf8(),
+        None => chunk.invalid().len(),
+    };
+    bytes.utf8_chunks().next().map_or(0, first)
 }
 
 #[cfg(test)]

@@ -64,18 +64,14 @@ pub(super) fn read(limits: &ProcessLimits, message: Arrived, watch: &Watch<'_>) 
     let messages_max = limits.admission.report_messages_max;
     let reports = reports.into_iter().map(|found| {
         let reporter = Reporter::from_metadata(&found.parsed.report.metadata);
-        let authenticated = provenance
-            .as_ref()
-            .map_or(Authenticated::Unknown, |provenance| provenance.verdict_on(&reporter));
+        let authenticated = verdict_on(provenance.as_ref(), &reporter);
         let report = NewReport::new(found.parsed, authenticated).admitted(acceptance, messages_max);
         (found.leaf, report)
     });
     let reports = reports.collect();
     let tls_reports = tls_reports.into_iter().map(|found| {
         let reporter = tls::reporter(&found.parsed.report);
-        let authenticated = provenance
-            .as_ref()
-            .map_or(Authenticated::Unknown, |provenance| provenance.verdict_on(&reporter));
+        let authenticated = verdict_on(provenance.as_ref(), &reporter);
         (found.leaf, NewTlsReport::new(found.parsed, authenticated, acceptance))
     });
     let tls_reports = tls_reports.collect();
@@ -102,6 +98,10 @@ pub(super) fn read(limits: &ProcessLimits, message: Arrived, watch: &Watch<'_>) 
         },
         bytes: raw.bytes.into(),
     })
+}
+
+fn verdict_on(provenance: Option<&Provenance>, reporter: &Reporter) -> Authenticated {
+    provenance.map_or(Authenticated::Unknown, |provenance| provenance.verdict_on(reporter))
 }
 
 /// What anyone posted is read as a TLS report for ever.

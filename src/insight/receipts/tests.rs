@@ -24,12 +24,19 @@ struct Told {
     passes: bool,
 }
 
-fn told(reporter: &'static str, begin: i64, passes: bool) -> Told {
+fn passing(reporter: &'static str, begin: i64) -> Told {
     Told {
         reporter,
         service: 1,
         begin,
-        passes,
+        passes: true,
+    }
+}
+
+fn failing(reporter: &'static str, begin: i64) -> Told {
+    Told {
+        passes: false,
+        ..passing(reporter, begin)
     }
 }
 
@@ -53,25 +60,25 @@ fn receipt(change: Change, all: &[Told]) -> Receipt {
 
 #[test]
 fn every_sentence_of_a_service_has_its_case() {
-    let before = ["Google", "Yahoo", "Microsoft", "Fastmail", "GMX"].map(|name| told(name, -DAY, false));
-    let passed = told("Google", -DAY, true);
+    let before = ["Google", "Yahoo", "Microsoft", "Fastmail", "GMX"].map(|name| failing(name, -DAY));
+    let passed = passing("Google", -DAY);
     for (all, expect) in [
         (
             vec![
                 before[0],
                 before[1],
                 before[2],
-                told("Google", 0, true),
-                told("Yahoo", DAY, true),
+                passing("Google", 0),
+                passing("Yahoo", DAY),
             ],
             "Confirmed by Google and Yahoo, waiting for Microsoft; last failing message before the change 2026-05-12.",
         ),
         (
-            vec![before[0], told("Google", 0, true)],
+            vec![before[0], passing("Google", 0)],
             "Confirmed by Google; last failing message before the change 2026-05-12.",
         ),
         (
-            vec![before[0], told("Google", 0, false), told("Google", 0, true)],
+            vec![before[0], failing("Google", 0), passing("Google", 0)],
             "Still failing at Google; last failing message before the change 2026-05-12.",
         ),
         (
@@ -79,7 +86,7 @@ fn every_sentence_of_a_service_has_its_case() {
             "Waiting for Fastmail, GMX, Google and 2 more; last failing message before the change 2026-05-12.",
         ),
         (
-            vec![passed, told("", 0, false)],
+            vec![passed, failing("", 0)],
             "Still failing at a reporter without a name, waiting for Google; no message failed in the 30 days before the change.",
         ),
     ] {
@@ -94,8 +101,8 @@ fn every_sentence_of_a_service_has_its_case() {
 
 #[test]
 fn every_sentence_of_a_change_has_its_case() {
-    let failed = told("Google", -DAY, false);
-    let (passes, other) = (told("Google", 0, true), Told { service: 2, ..failed });
+    let failed = failing("Google", -DAY);
+    let (passes, other) = (passing("Google", 0), Told { service: 2, ..failed });
     for (change, all, expect, is_closed) in [
         (
             change(ChangeCause::Record, "spf"),
@@ -129,7 +136,7 @@ fn every_sentence_of_a_change_has_its_case() {
 
 #[test]
 fn a_decision_about_a_service_is_about_it_alone() {
-    let failed = told("Google", -DAY, false);
+    let failed = failing("Google", -DAY);
     let mut only = change(ChangeCause::Decision, "service 2");
     only.service = Some("service 2".to_owned());
     let found = receipt(only, &[failed, Told { service: 2, ..failed }]);
@@ -139,13 +146,13 @@ fn a_decision_about_a_service_is_about_it_alone() {
 
 #[test]
 fn small_reporters_are_not_waited_for() {
-    let mut all: Vec<_> = (0..40).map(|_| told("Google", -DAY, false)).collect();
-    all.push(told("small.example", -DAY, true));
-    all.push(told("Google", 0, true));
+    let mut all: Vec<_> = (0..40).map(|_| failing("Google", -DAY)).collect();
+    all.push(passing("small.example", -DAY));
+    all.push(passing("Google", 0));
     let found = receipt(change(ChangeCause::Stated, ""), &all);
     assert!(found.is_closed, "{found:?}");
     // What it says counts.
-    all.push(told("small.example", 0, false));
+    all.push(failing("small.example", 0));
     let found = receipt(change(ChangeCause::Stated, ""), &all);
     assert_eq!(found.services[0].standing, ReceiptStanding::Failing);
 }

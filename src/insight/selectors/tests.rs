@@ -34,81 +34,85 @@ fn of_days(days: &[i32], counts: (u64, u64), until: i32) -> Selector {
     found.rows.remove(0)
 }
 
+/// Messages that passed and failed a day, the day until which reporters told, and what is said for each state of the key.
+type Case = ((u64, u64), i32, SelectorStanding, [(KeyInDns, &'static str); 4]);
+
+const CASES: [Case; 4] = [
+    (
+        (1, 3),
+        60,
+        SelectorStanding::Failing,
+        [
+            (KeyInDns::NotKnown, "90 of 120 messages of its last 30 days failed."),
+            (
+                KeyInDns::Found,
+                "90 of 120 messages of its last 30 days failed, though DNS has a key: compare it with the one that signs.",
+            ),
+            (
+                KeyInDns::None,
+                "90 of 120 messages of its last 30 days failed, and DNS has no key at s1._domainkey.example.com: publish it, or sign with another.",
+            ),
+            (
+                KeyInDns::Revoked,
+                "90 of 120 messages of its last 30 days failed, and DNS has no key at s1._domainkey.example.com: publish it, or sign with another.",
+            ),
+        ],
+    ),
+    (
+        (3, 1),
+        60,
+        SelectorStanding::Passing,
+        [
+            (KeyInDns::NotKnown, "90 of 120 messages of its last 30 days passed."),
+            (KeyInDns::Found, "90 of 120 messages of its last 30 days passed."),
+            (
+                KeyInDns::None,
+                "90 of 120 messages of its last 30 days passed, but DNS has no key now: later ones will fail.",
+            ),
+            (
+                KeyInDns::Revoked,
+                "90 of 120 messages of its last 30 days passed, but DNS has no key now: later ones will fail.",
+            ),
+        ],
+    ),
+    (
+        (3, 1),
+        67,
+        SelectorStanding::Recent,
+        [(
+            KeyInDns::NotKnown,
+            "No message for 8 days; its longest pause before was 1 day. It may come again: keep the key.",
+        ); 4],
+    ),
+    (
+        (3, 1),
+        100,
+        SelectorStanding::Historical,
+        [
+            (
+                KeyInDns::NotKnown,
+                "No message for 41 days at any of 2 active reporters; whether the key is still in DNS is not known.",
+            ),
+            (
+                KeyInDns::Found,
+                "No message for 41 days at any of 2 active reporters, and the key is still in DNS: remove it.",
+            ),
+            (
+                KeyInDns::None,
+                "No message for 41 days at any of 2 active reporters, and the key is no longer in DNS: there is nothing to do.",
+            ),
+            (
+                KeyInDns::Revoked,
+                "No message for 41 days at any of 2 active reporters, and the key is no longer in DNS: there is nothing to do.",
+            ),
+        ],
+    ),
+];
+
 #[test]
 fn every_sentence_has_its_case() {
-    use KeyInDns::{Found, None, NotKnown, Revoked};
     let daily: Vec<i32> = (0..60).collect();
-    for (counts, until, standing, says) in [
-        (
-            (1, 3),
-            60,
-            SelectorStanding::Failing,
-            [
-                (NotKnown, "90 of 120 messages of its last 30 days failed."),
-                (
-                    Found,
-                    "90 of 120 messages of its last 30 days failed, though DNS has a key: compare it with the one that signs.",
-                ),
-                (
-                    None,
-                    "90 of 120 messages of its last 30 days failed, and DNS has no key at s1._domainkey.example.com: publish it, or sign with another.",
-                ),
-                (
-                    Revoked,
-                    "90 of 120 messages of its last 30 days failed, and DNS has no key at s1._domainkey.example.com: publish it, or sign with another.",
-                ),
-            ],
-        ),
-        (
-            (3, 1),
-            60,
-            SelectorStanding::Passing,
-            [
-                (NotKnown, "90 of 120 messages of its last 30 days passed."),
-                (Found, "90 of 120 messages of its last 30 days passed."),
-                (
-                    None,
-                    "90 of 120 messages of its last 30 days passed, but DNS has no key now: later ones will fail.",
-                ),
-                (
-                    Revoked,
-                    "90 of 120 messages of its last 30 days passed, but DNS has no key now: later ones will fail.",
-                ),
-            ],
-        ),
-        (
-            (3, 1),
-            67,
-            SelectorStanding::Recent,
-            [(
-                NotKnown,
-                "No message for 8 days; its longest pause before was 1 day. It may come again: keep the key.",
-            ); 4],
-        ),
-        (
-            (3, 1),
-            100,
-            SelectorStanding::Historical,
-            [
-                (
-                    NotKnown,
-                    "No message for 41 days at any of 2 active reporters; whether the key is still in DNS is not known.",
-                ),
-                (
-                    Found,
-                    "No message for 41 days at any of 2 active reporters, and the key is still in DNS: remove it.",
-                ),
-                (
-                    None,
-                    "No message for 41 days at any of 2 active reporters, and the key is no longer in DNS: there is nothing to do.",
-                ),
-                (
-                    Revoked,
-                    "No message for 41 days at any of 2 active reporters, and the key is no longer in DNS: there is nothing to do.",
-                ),
-            ],
-        ),
-    ] {
+    for (counts, until, standing, says) in CASES {
         let found = of_days(&daily, counts, until);
         assert_eq!(found.standing, standing);
         for (key, expect) in says {

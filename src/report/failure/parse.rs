@@ -115,7 +115,7 @@ fn add_results(report: &mut Report, fields: &Fields) {
     let recipients = fields.all("original-rcpt-to").take(LISTED_MAX);
     recipients.for_each(|one| add_all(&mut report.rcpt_to, domains(one)));
     for value in fields.all("authentication-results").take(LISTED_MAX) {
-        add_all(&mut report.results, results(value, false));
+        add_all(&mut report.results, results(value));
     }
     for (method, field) in [("spf", "spf-alignment"), ("dkim", "dkim-alignment")] {
         let is_aligned = fields.first(field).and_then(word);
@@ -162,7 +162,8 @@ fn add_header(report: &mut Report, header: &Fields) {
         add_all(&mut report.reply_to, domains(value));
     }
     for value in header.all("authentication-results").take(LISTED_MAX) {
-        let said = results(value, true).into_iter();
+        let copied = |result| AuthResult { copied: true, ..result };
+        let said = results(value).into_iter().map(copied);
         let is_new = |new: &AuthResult| {
             let same =
                 |old: &AuthResult| (&old.method, &old.result, &old.domain) == (&new.method, &new.result, &new.domain);

@@ -7,24 +7,23 @@ use super::values::{address, domain_or_name, name, selector, without_comments, w
 const RESULTS_MAX: usize = 20;
 
 /// The results in a field.
-pub(super) fn results(value: &str, copied: bool) -> Vec<AuthResult> {
+pub(super) fn results(value: &str) -> Vec<AuthResult> {
     let value = without_comments(value);
     let mut parts = value.split(';').map(str::trim).peekable();
     // Some leave out who says it.
     let host = parts.next_if(|part| !part.contains('='));
     let host = host.and_then(|part| name(part.split_ascii_whitespace().next()?));
-    let results = parts.filter_map(|part| result(part, host.as_deref(), copied));
+    let results = parts.filter_map(|part| result(part, host.as_deref()));
     results.take(RESULTS_MAX).collect()
 }
 
-fn result(part: &str, host: Option<&str>, copied: bool) -> Option<AuthResult> {
+fn result(part: &str, host: Option<&str>) -> Option<AuthResult> {
     let mut tokens = part.split_ascii_whitespace();
     let (method, result) = tokens.next()?.split_once('=')?;
     let method = word(method.split('/').next()?)?;
     let mut of = AuthResult {
         result: word(result)?,
         host: host.map(Into::into),
-        copied,
         ..AuthResult::default()
     };
     let mut helo = None;

@@ -165,7 +165,7 @@ order by end_at desc, begin_at desc, report_no desc limit 1
 
 -- name: report_original_kept
 -- Whether the mail that a report came in is still kept, and the keys of its signatures. Primary keys.
-select case when originals.mail_keys is null then 0 else 1 end as with_keys
+select cast(case when originals.mail_keys is null then 0 else 1 end as bigint) as with_keys
 from reports join originals on originals.domain_id = reports.domain_id and originals.report_no = reports.original_no
 where reports.domain_id = $1 and reports.report_no = $2
 

@@ -43,9 +43,9 @@ async fn a_long_list_of_what_is_wrong_says_that_it_is_cut() {
     let home = home_with_reports();
     let days = |count: u32| {
         format!(
-            "insert into daily_totals (domain_id, day, pass, fail, dkim_aligned, spf_aligned, none, quarantine, reject, reports)
+            "insert into daily_totals (domain_id, day, vouched, pass, fail, dkim_aligned, spf_aligned, none, quarantine, reject, reports)
              with recursive days (day) as (select 1 union all select day + 1 from days where day < {count})
-             select (select min(domain_id) from domains), day, 1, 0, 0, 0, 1, 0, 0, 0 from days"
+             select (select min(domain_id) from domains), day, 0, 1, 0, 0, 0, 1, 0, 0, 0 from days"
         )
     };
     sqlite(&database(&home), &days(1_000)).await;

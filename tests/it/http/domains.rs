@@ -65,6 +65,7 @@ async fn a_domain_is_added_shown_listed_and_removed() {
             "custom_return_path": "bounce.example.com",
             "bimi_logo_url": null,
             "tags": [],
+            "failure_reports": "off",
             "dedicated_ip": null,
             "rua_address": format!("{token}@rua.tally.example"),
             "dns_records": [

@@ -57,6 +57,7 @@ async fn stats_have_every_day_and_the_sums() {
             "dispositions": { "none": 27, "quarantine": 0, "reject": 3, "unknown": 0 },
             "dkim_aligned": 27,
             "spf_aligned": 20,
+            "unauthenticated_messages": 30,
             "reports": 2,
             "sources": 3,
             // As the provider's newest client reads it.

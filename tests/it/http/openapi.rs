@@ -71,6 +71,8 @@ async fn answers_have_the_fields_of_the_document() {
             Some("quarantine") => &aside,
             // The link is only in a mail.
             Some("mail-links") => continue,
+            // What came as a file has no proof; tests/it/client.rs reads one.
+            _ if route.path.ends_with("/proof") => continue,
             _ => &domain,
         };
         let path = path.replace("{id}", id).replace("{source_ip}", PASS.source);

@@ -46,29 +46,31 @@ fn sentences(usage: &Value) -> Vec<&str> {
     rows.map(|one| one["says"].as_str().unwrap()).collect()
 }
 
+/// Messages of each kind.
+const SENT: [Sent; 7] = [
+    ("example.com", "198.51.100.1", 1_000, true, "", "example.com"),
+    ("example.com", "198.51.100.9", 5, false, "", "example.com"),
+    // Without the include, the term behind it matches the first one. The second is not aligned: aspf=s.
+    ("example.com", "203.0.113.7", 7, false, "", "example.com"),
+    ("news.example.com", "203.0.113.8", 4, false, "", "example.com"),
+    // It passed by a record of before.
+    ("example.com", "192.0.2.99", 3, true, "", "example.com"),
+    (
+        "example.com",
+        "54.240.8.1",
+        80,
+        false,
+        "amazonses.com",
+        "eu-west-1.amazonses.com",
+    ),
+    ("example.com", "203.0.113.50", 41, false, "", ""),
+];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_are_given_to_the_term_that_matches() {
     let (app, _dns) = app().await;
     let id = app.add_domain("example.com").await;
-    let sent = [
-        ("example.com", "198.51.100.1", 1_000, true, "", "example.com"),
-        ("example.com", "198.51.100.9", 5, false, "", "example.com"),
-        // Without the include, the term behind it matches the first one. The second is not aligned: aspf=s.
-        ("example.com", "203.0.113.7", 7, false, "", "example.com"),
-        ("news.example.com", "203.0.113.8", 4, false, "", "example.com"),
-        // It passed by a record of before.
-        ("example.com", "192.0.2.99", 3, true, "", "example.com"),
-        (
-            "example.com",
-            "54.240.8.1",
-            80,
-            false,
-            "amazonses.com",
-            "eu-west-1.amazonses.com",
-        ),
-        ("example.com", "203.0.113.50", 41, false, "", ""),
-    ];
-    app.upload(&id, report("r1", 0, &sent)).await;
+    app.upload(&id, report("r1", 0, &SENT)).await;
     let found = usage(&app, &id, 30).await;
     assert_eq!((&found["state"], &found["record"]), (&json!("record"), &json!(RECORD)));
     assert_eq!(
@@ -110,9 +112,14 @@ async fn messages_are_given_to_the_term_that_matches() {
             json!(["spoofer.example", 41, 0, 0]),
         ]
     );
+}
 
-    // With more days it is known that terms are not used.
-    app.upload(&id, report("r2", 100, &sent[..1])).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn with_enough_days_it_is_known_that_terms_are_not_used() {
+    let (app, _dns) = app().await;
+    let id = app.add_domain("example.com").await;
+    app.upload(&id, report("r1", 0, &SENT)).await;
+    app.upload(&id, report("r2", 100, &SENT[..1])).await;
     let found = usage(&app, &id, 120).await;
     assert_eq!(
         terms(&found)[2..5],
@@ -128,6 +135,42 @@ async fn messages_are_given_to_the_term_that_matches() {
         "The record needs 3 of 10 DNS lookups; 2 terms, with 2 of them, were not used for 90 days or more."
     );
 }
+
+/// Domains, what their records are, and what is said of them.
+const STATES: [(&str, &str, &str); 8] = [
+    ("none.example", "none", "none.example has no SPF record."),
+    (
+        "two.example",
+        "several",
+        "two.example has 2 SPF records, and receivers use none of them: keep one.",
+    ),
+    (
+        "bad.example",
+        "faulty",
+        "Receivers cannot read the SPF record of bad.example: \u{201c}hello\u{201d} is not a term of SPF.",
+    ),
+    (
+        "silent.example",
+        "not_known",
+        "DNS did not answer, so the SPF record is not known.",
+    ),
+    (
+        "long.example",
+        "record",
+        "Receivers give up on the SPF record before its end: it needs more than 10 DNS lookups.",
+    ),
+    (
+        "plain.example",
+        "record",
+        "The record needs 0 of 10 DNS lookups, and no message of these days has plain.example as its MAIL FROM.",
+    ),
+    (
+        "one.example",
+        "record",
+        "The record needs 1 of 10 DNS lookups; 1 term, with 1 of them, was not used for 90 days or more.",
+    ),
+    ("open.example", "record", "The record needs 1 of 10 DNS lookups."),
+];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_record_has_its_sentence() {
@@ -149,40 +192,7 @@ async fn every_record_has_its_sentence() {
         }
     }
     dns.add("silent.example", Has::Failure);
-    for (name, state, says) in [
-        ("none.example", "none", "none.example has no SPF record."),
-        (
-            "two.example",
-            "several",
-            "two.example has 2 SPF records, and receivers use none of them: keep one.",
-        ),
-        (
-            "bad.example",
-            "faulty",
-            "Receivers cannot read the SPF record of bad.example: \u{201c}hello\u{201d} is not a term of SPF.",
-        ),
-        (
-            "silent.example",
-            "not_known",
-            "DNS did not answer, so the SPF record is not known.",
-        ),
-        (
-            "long.example",
-            "record",
-            "Receivers give up on the SPF record before its end: it needs more than 10 DNS lookups.",
-        ),
-        (
-            "plain.example",
-            "record",
-            "The record needs 0 of 10 DNS lookups, and no message of these days has plain.example as its MAIL FROM.",
-        ),
-        (
-            "one.example",
-            "record",
-            "The record needs 1 of 10 DNS lookups; 1 term, with 1 of them, was not used for 90 days or more.",
-        ),
-        ("open.example", "record", "The record needs 1 of 10 DNS lookups."),
-    ] {
+    for (name, state, says) in STATES {
         let id = app.add_domain(name).await;
         if ["one.example", "open.example", "long.example"].contains(&name) {
             for day in [0, 100] {

@@ -161,19 +161,8 @@ impl Graph {
         };
         let (values, next): (Vec<Value>, _) = match changes_from {
             Some(from) => {
-                let events = self.events[from..]
-                    .iter()
-                    .take(PAGE)
-                    .filter(|event| event.folder == folder);
-                let values = events.map(|event| match event.is_removed {
-                    true => json!({ "id": id(event.number), "@removed": { "reason": "deleted" } }),
-                    false => json!({ "@odata.etag": "W/\"CQAAA\"", "id": id(event.number) }),
-                });
-                let to = (from + PAGE).min(self.events.len());
-                (
-                    values.collect(),
-                    (to < self.events.len()).then(|| link("skiptoken", format!("c.{to}"))),
-                )
+                let (values, to) = self.changes(folder, from);
+                (values, to.map(|to| link("skiptoken", format!("c.{to}"))))
             }
             None => {
                 let (from, events) = match &*skip {
@@ -211,6 +200,20 @@ impl Graph {
                 self.page(values, "@odata.deltaLink", &link("deltatoken", end))
             }
         }
+    }
+
+    /// A page of changes, and where the next one begins.
+    fn changes(&self, folder: &str, from: usize) -> (Vec<Value>, Option<usize>) {
+        let events = self.events[from..]
+            .iter()
+            .take(PAGE)
+            .filter(|event| event.folder == folder);
+        let values = events.map(|event| match event.is_removed {
+            true => json!({ "id": id(event.number), "@removed": { "reason": "deleted" } }),
+            false => json!({ "@odata.etag": "W/\"CQAAA\"", "id": id(event.number) }),
+        });
+        let to = from + PAGE;
+        (values.collect(), (to < self.events.len()).then_some(to))
     }
 
     fn page(&self, values: Vec<Value>, name: &str, link: &str) -> Reply {
