@@ -119,9 +119,6 @@ impl Store {
         let mut outcomes = outcomes(batch, counted, &progress.copies);
         placed.unclaimed.retain(|at| !progress.whole.contains(at));
         placed.tls_unclaimed.retain(|at| !progress.done_tls.contains(at));
-        placed
-            .failures_unclaimed
-            .retain(|at| !progress.done_failures.contains(at));
         keep::set_aside(&mut conn, memory, batch, &placed.waiting(), &mut outcomes, options).await?;
         tell::quarantined(&mut conn, memory, batch, &outcomes, options.now).await?;
         write.commit().await?;

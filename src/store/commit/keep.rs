@@ -312,10 +312,6 @@ fn asides(message: &NewMessage, unclaimed: impl Iterator<Item = Position>) -> Ve
                 let (leaf, new) = &message.tls_reports[nth];
                 (&**leaf, &*new.report.domain)
             }
-            Position::Failure => match &message.failure {
-                Some(new) => ("", &*new.report.domain),
-                None => continue,
-            },
         };
         if !names.insert(policy_domain) {
             continue;

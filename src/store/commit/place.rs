@@ -53,8 +53,6 @@ pub(super) enum Position {
     Report(usize),
     /// In the TLS reports.
     Tls(usize),
-    /// The failure report.
-    Failure,
 }
 
 /// Domain rows by their names.
@@ -78,9 +76,8 @@ pub(super) struct Placed {
     /// The TLS reports, and those for which no domain row is registered.
     pub tls: Vec<TlsClaim>,
     pub tls_unclaimed: Vec<(usize, usize)>,
-    /// The failure reports, and the messages with one for which no domain row is registered.
+    /// The failure reports. One for which no domain row is registered is other mail: nobody asked for it.
     pub failures: Vec<FailureClaim>,
-    pub failures_unclaimed: Vec<usize>,
 }
 
 impl Placed {
@@ -94,9 +91,7 @@ impl Placed {
             .tls_unclaimed
             .iter()
             .map(|&(message, nth)| (message, Position::Tls(nth)));
-        let failures = self.failures_unclaimed.iter();
-        let failures = failures.map(|&message| (message, Position::Failure));
-        let mut waiting: Vec<_> = reports.chain(tls).chain(failures).collect();
+        let mut waiting: Vec<_> = reports.chain(tls).collect();
         waiting.sort_unstable();
         waiting
     }
@@ -329,15 +324,13 @@ async fn place_failure(
         .and_then(|(home, _)| memory.failure_reports.get(home).copied());
     let standing = match (&home, kept, &only) {
         (None, ..) if about.is_empty() => Standing::Off,
-        (None, _, None) => Standing::Unclaimed,
-        (Some(_), None, _) => Standing::Off,
+        (None, _, None) | (Some(_), None, _) => Standing::Off,
         (Some((home, _)), Some(kept), only) if only.as_ref().is_none_or(|(only, _)| only == home) => {
             Standing::Kept(kept)
         }
         _ => Standing::Misaddressed,
     };
     match (standing, home, only) {
-        (Standing::Unclaimed, ..) => placed.failures_unclaimed.push(nth),
         (Standing::Kept(_), Some((domain, name)), _) => {
             placed.names.insert(domain, name);
             placed.failures.push(FailureClaim { message: nth, domain });

@@ -25,10 +25,8 @@ pub(in super::super) enum Standing {
     /// Its domain is not looked up yet.
     #[default]
     Open,
-    /// It is other mail: its domain does not read failure reports, or nothing names a domain.
+    /// It is other mail: its domain does not read failure reports, the account does not have it, or nothing names one.
     Off,
-    /// The account does not have its domain.
-    Unclaimed,
     /// It may not be handed in for its domain: a problem of the message says why.
     Misaddressed,
     /// It is stored.

@@ -12,7 +12,7 @@ use super::sample::{BEGIN, Sample};
 
 /// A record: From domain, address, messages, own signature, foreign signature, MAIL FROM domain; the last three only if
 /// they passed.
-type Sent<'s> = (&'s str, &'static str, u64, bool, &'s str, &'s str);
+pub type Sent<'s> = (&'s str, &'static str, u64, bool, &'s str, &'s str);
 
 /// Own mail, three services (aligned; with a signature of its own alone; on another's network), a forwarder, a list, and
 /// spoofed mail with a copied signature.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::senders::report;
+use super::senders::{Sent, report};
 use super::{PASS, Sample, TestApp};
 use crate::domains::named;
 use crate::provenance::dns::{Dns, Has};
@@ -47,7 +47,7 @@ fn sentences(usage: &Value) -> Vec<&str> {
 }
 
 /// Messages of each kind.
-const SENT: [Sent; 7] = [
+const SENT: [Sent<'static>; 7] = [
     ("example.com", "198.51.100.1", 1_000, true, "", "example.com"),
     ("example.com", "198.51.100.9", 5, false, "", "example.com"),
     // Without the include, the term behind it matches the first one. The second is not aligned: aspf=s.

@@ -125,7 +125,7 @@ async fn a_change_has_its_receipt() {
     let page = session.get(&app, &format!("/view/{id}/receipts?day=2030-01-01")).await;
     assert_eq!(page.status, 422);
     assert!(
-        page.text().contains("This must be an instant of the last 365 days"),
+        page.text().contains("must be an instant of the last 365 days"),
         "{}",
         page.text()
     );
