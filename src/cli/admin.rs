@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use super::Context;
 
-/// Copy the database elsewhere, spread it over several servers, or accept a restored one.
+/// Copy the database, spread it over several servers, or accept a restored one.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     Copy(copy::Args),

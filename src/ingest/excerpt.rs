@@ -87,7 +87,7 @@ fn piece(text: &mut impl BufRead, offset: Option<u64>) -> Option<Excerpt> {
     })
 }
 
-/// Bytes of the first character in UTF-8, or of what is none.
+/// Bytes of the first character in UTF-8, or of the bytes before the next one.
 fn first_len(bytes: &[u8]) -> usize {
     let first = |chunk: Utf8Chunk<'_>| match chunk.valid().chars().next() {
         Some(character) => character.len_utf8(),

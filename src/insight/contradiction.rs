@@ -79,7 +79,7 @@ impl Claim {
         ];
         let kinds = kinds.into_iter().filter(|(is_so, _)| *is_so);
         let bits = kinds.fold(0, |bits, (_, kind)| bits | 1 << kind.code());
-        // A disposition that follows from another verdict is no contradiction of its own.
+        // A disposition that follows from another verdict contradicts nothing by itself.
         if bits != 0 {
             return Judged::Contradicts(bits);
         }

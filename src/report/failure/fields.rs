@@ -13,7 +13,7 @@ const VALUE_BYTES_MAX: usize = 4 * 1_024;
 pub(super) struct Fields(Vec<(String, String)>);
 
 impl Fields {
-    /// Reads a block. `what` is its name in warnings. Lines that are no field are passed over, and so are empty ones.
+    /// Reads a block. `what` is its name in warnings. Lines without a field are passed over, and so are empty ones.
     pub fn read(block: &[u8], what: &str, warnings: &mut Warnings) -> Self {
         let text = decoded(block, what, warnings);
         let mut fields: Vec<(String, String)> = Vec::new();

@@ -75,7 +75,7 @@ fn outside_quotes(text: &str) -> String {
     kept
 }
 
-/// A text without comments (RFC 5322, 3.2.2), which may be nested. Parentheses in quoted strings are none.
+/// A text without comments (RFC 5322, 3.2.2), which may be nested. Parentheses in quoted strings stay.
 pub(super) fn without_comments(text: &str) -> String {
     let (mut kept, mut depth, mut is_quoted, mut is_escaped) =
         (String::with_capacity(text.len()), 0_usize, false, false);

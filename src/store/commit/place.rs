@@ -76,7 +76,7 @@ pub(super) struct Placed {
     /// The TLS reports, and those for which no domain row is registered.
     pub tls: Vec<TlsClaim>,
     pub tls_unclaimed: Vec<(usize, usize)>,
-    /// The failure reports. One for which no domain row is registered is other mail: nobody asked for it.
+    /// The failure reports. One for which no domain row is registered is other mail: no owner asked for it.
     pub failures: Vec<FailureClaim>,
 }
 

@@ -219,11 +219,13 @@ async fn copy_originals(
         };
         let (received_at, digest) = (row.int("received_at")?, row.blob("digest")?);
         let (unpacked_len, bytes) = (row.opt_int("unpacked_len")?, row.blob("bytes")?);
+        let keys = row.opt_text("mail_keys")?;
         conn.bulk(&bulk::ORIGINAL_PUT, &[()], |args, ()| {
             key(args, to, no);
             args.push_int(received_at);
             args.push_blob(digest);
             args.push_opt_int(unpacked_len);
+            args.push_opt_text(keys.as_deref());
             args.push_blob(bytes);
         })
         .await?;

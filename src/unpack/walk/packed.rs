@@ -1,10 +1,11 @@
 //! What is inside a leaf: the files of archives, the mails of mailbox files, what is in base64.
 
+use super::super::zip;
 use super::{Leaf, Place, Walk};
 use crate::unpack::claim::{self, Claim};
 use crate::unpack::problem::Reason;
 use crate::unpack::text::{Content, Meter};
-use crate::unpack::{gzip, label, mbox, transfer, zip};
+use crate::unpack::{gzip, label, mbox, transfer};
 
 impl Walk<'_, '_> {
     pub(super) fn gzip(&mut self, leaf: &Leaf<'_>, bytes: &[u8]) {

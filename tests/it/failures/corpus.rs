@@ -72,7 +72,7 @@ const SAMPLES: &[Sample] = &[
     ),
 ];
 
-/// Complaints are no failure reports.
+/// Complaints, which are other mail.
 const ABUSE: [&str; 4] = [
     "WoodySlum+dmarc-parser/rfc_5965_B2.eml",
     "sisimai+set-of-emails/arf-14.eml",

@@ -4,6 +4,8 @@ use serde_json::{Value, json};
 use tallymark::http::openapi;
 
 use super::{Answer, FAIL, PASS, Row, Sample, TestApp, tls_report};
+use crate::failures::fixture;
+use crate::failures::http::keep;
 
 /// The paths whose document has an answer as CSV, without the export of all records.
 fn csv_paths() -> Vec<String> {
@@ -72,6 +74,8 @@ async fn filled(app: &TestApp, reports: usize, sources: &[&'static str]) -> Stri
     }
     app.upload(&domain, tls_report().replace("Reporter Example", "=Reporter"))
         .await;
+    keep(app, &domain, "redacted").await;
+    app.upload(&domain, fixture("whole-mail.eml")).await;
     let decisions = format!("/domains/{domain}/dmarc/decisions");
     for nth in 0..reports {
         let name = format!("=site{nth}, \"quoted\"");

@@ -53,7 +53,7 @@ const SENT: [Sent<'static>; 7] = [
     // Without the include, the term behind it matches the first one. The second is not aligned: aspf=s.
     ("example.com", "203.0.113.7", 7, false, "", "example.com"),
     ("news.example.com", "203.0.113.8", 4, false, "", "example.com"),
-    // It passed by a record of before.
+    // It passed by an earlier record.
     ("example.com", "192.0.2.99", 3, true, "", "example.com"),
     (
         "example.com",

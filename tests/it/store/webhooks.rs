@@ -438,7 +438,7 @@ async fn an_account_has_no_more_webhooks_than_it_may(db: Database) {
     assert_eq!(db.store.webhooks(db.account.id).await.unwrap().len(), 20);
 }
 
-// The owner, the attempts and the replays all write at once: nobody waits for the other for ever, and no count is lost.
+// The owner, the attempts and the replays all write at once: none waits for another for ever, and no count is lost.
 on_both!(what_is_written_at_once_neither_blocks_nor_is_lost);
 async fn what_is_written_at_once_neither_blocks_nor_is_lost(db: Database) {
     let webhooks = [add(&db, &["*"]).await, add(&db, &["*"]).await];
