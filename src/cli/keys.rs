@@ -1,6 +1,7 @@
 //! `tallymark keys`: who may use the API.
 
 use std::io::Write;
+use std::net::Ipv4Addr;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
@@ -126,7 +127,13 @@ pub async fn run(context: Context, command: Command, out: &mut dyn Write) -> any
 fn next_step(app: &App, permission: Allowed) -> String {
     let page = match app.config.notify.channels.page.as_deref() {
         Some(page) => page.to_owned(),
-        None => format!("http://{}/", app.config.http.listen),
+        None => {
+            let mut listen = app.config.http.listen;
+            if listen.ip().is_unspecified() {
+                listen.set_ip(Ipv4Addr::LOCALHOST.into());
+            }
+            format!("http://{listen}/")
+        }
     };
     match permission {
         Allowed::FullAccess | Allowed::ReadOnly => {

@@ -29,7 +29,7 @@ pub struct Args {
     /// Account of the domain; needed if there are several.
     #[arg(long, value_name = "NAME")]
     account: Option<String>,
-    /// The instant of a change that is not known here [default: the changes of the last 90 days].
+    /// The instant of a change that is not known here [default: the newest ten changes of the last 90 days].
     #[arg(long, value_name = "INSTANT")]
     at: Option<String>,
     /// Print one JSON object, as the API answers.

@@ -111,7 +111,7 @@ pub async fn run(mut context: Context, args: Args, out: &mut dyn Write) -> anyho
 }
 
 /// What is said where reports do not come by themselves.
-const NO_WAY_IN: &str = "Nothing receives reports yet: set smtp.listen, or add [[imap]], [[maildir]] or [[folder]]; `tallymark doctor` says \
+const NO_WAY_IN: &str = "Nothing receives reports yet: set smtp.listen, or add a mailbox, folder or bucket; `tallymark doctor` says \
     what else is missing.";
 
 /// How to look at the page.

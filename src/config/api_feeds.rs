@@ -8,6 +8,8 @@ use crate::outbound::Url;
 
 /// What a key of object storage may have, bytes; a prefix leaves room for the rest.
 const PREFIX_BYTES_MAX: usize = 512;
+/// Longest key of a tag, in characters.
+const TAG_CHARS_MAX: usize = 128;
 /// Folders inside each other.
 const FOLDERS_MAX: usize = 16;
 
@@ -145,6 +147,13 @@ impl S3 {
                     "{key} must have at most {max} bytes, and no control characters"
                 ));
             }
+        }
+        if let Some(tag) = &bucket.tag
+            && (tag.is_empty() || tag.chars().count() > TAG_CHARS_MAX || tag.chars().any(char::is_control))
+        {
+            return Some(format!(
+                "tag must have 1 to {TAG_CHARS_MAX} characters, and no control characters"
+            ));
         }
         let inside = self.targets().find(|(_, prefix)| prefix.starts_with(&bucket.prefix));
         inside.map(|(key, prefix)| {

@@ -79,11 +79,13 @@ impl Config {
         text
     }
 
-    /// Whether reports come in by themselves: over SMTP or LMTP, or from a mailbox or folder that is read.
+    /// Whether reports come in by themselves: over SMTP or LMTP, or from a place that is read.
     pub fn has_way_in(&self) -> bool {
         let smtp = &self.smtp.options;
         let is_listening = !smtp.smtp.is_empty() || !smtp.lmtp.is_empty();
-        is_listening || !self.imap.is_empty() || !self.maildir.is_empty() || !self.folder.is_empty()
+        let has_mailbox = !self.imap.is_empty() || !self.graph.is_empty() || !self.gmail.is_empty();
+        let has_place = !self.maildir.is_empty() || !self.folder.is_empty() || !self.s3.is_empty();
+        is_listening || has_mailbox || has_place
     }
 }
 

@@ -312,7 +312,7 @@ impl Shelf for Label<'_> {
             200 if !answer.is_whole => return Ok(Fetched::Refused("the transfer broke off".to_owned())),
             200 => {}
             404 => return Ok(Fetched::Gone),
-            403 | 500.. => return Ok(Fetched::Refused(failure(&answer).detail)),
+            400 | 403 | 409 | 500.. => return Ok(Fetched::Refused(failure(&answer).detail)),
             _ => return Err(failure(&answer)),
         }
         let message: MessageBody = parsed(&answer)?;
@@ -343,7 +343,9 @@ impl Shelf for Label<'_> {
         let answer = self.api.ask(Ask::post(target, body)).await?;
         Ok(match answer.status {
             200..=299 | 404 => PutAway::Gone,
-            400 | 403 | 500.. => PutAway::Refused(failure(&answer).detail),
+            // A label that was deleted is made again when the mailbox is opened again.
+            400 if failure(&answer).detail.to_ascii_lowercase().contains("label") => return Err(failure(&answer)),
+            400 | 403 | 409 | 500.. => PutAway::Refused(failure(&answer).detail),
             _ => return Err(failure(&answer)),
         })
     }

@@ -273,10 +273,11 @@ impl Shelf for Folder<'_> {
         let length = answer.body.len() as u64;
         Ok(match answer.status {
             200 if length > self.message_bytes_max => Fetched::TooLarge(length),
+            200 if length == 0 => Fetched::Refused("the server leaves the message out of its answer".to_owned()),
             200 if answer.is_whole => Fetched::Whole(answer.body),
             200 => Fetched::Refused("the transfer broke off".to_owned()),
             404 | 410 if !is_folder_gone(&answer) => Fetched::Gone,
-            403 | 500.. => Fetched::Refused(failure(&answer).detail),
+            400 | 403 | 409 | 423 | 500.. => Fetched::Refused(failure(&answer).detail),
             _ => return Err(failure(&answer)),
         })
     }
@@ -294,7 +295,8 @@ impl Shelf for Folder<'_> {
         Ok(match answer.status {
             200..=299 => PutAway::Gone,
             404 | 410 if !is_folder_gone(&answer) => PutAway::Gone,
-            403 | 500.. => PutAway::Refused(failure(&answer).detail),
+            400 | 403 | 409 | 423 if !is_folder_gone(&answer) => PutAway::Refused(failure(&answer).detail),
+            500.. => PutAway::Refused(failure(&answer).detail),
             _ => return Err(failure(&answer)),
         })
     }

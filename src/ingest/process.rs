@@ -267,11 +267,8 @@ fn process_inner(
         detail: problem.detail.into(),
         offset: problem.offset,
     }));
-    let failure = unpacked.failure.filter(|_| context != Context::Post && spent.is_none());
-    match failure.map(|parts| failure_reports::parse(&parts, &budget)).transpose() {
-        Ok(failure) => processed.failure = failure,
-        Err(problem) => processed.problems.push(problem),
-    }
+    let failure = unpacked.failure.filter(|_| context != Context::Post);
+    processed.failure = failure.map(|parts| failure_reports::parse(&parts, &budget));
     if context == Context::Post && processed.is_other() {
         processed.problems.push(not_tls_report());
     }

@@ -378,15 +378,19 @@ impl Shared {
         let Some(author) = &provenance.domain else { return };
         let author = organizational_domain(author);
         let passed = provenance.dkim.iter_mut().filter(|check| check.result == "pass");
-        for check in passed.filter(|check| organizational_domain(&check.domain.to_ascii_lowercase()) == author) {
-            let name = format!("{}._domainkey.{}", check.selector, check.domain);
-            let Ok(Ok(record)) = timeout(time, self.dns.txt_raw_lookup(name)).await else {
-                continue;
-            };
-            check.key = String::from_utf8(record)
-                .ok()
-                .filter(|record| record.len() <= KEY_BYTES_MAX);
-        }
+        let looked_up = async {
+            for check in passed.filter(|check| organizational_domain(&check.domain.to_ascii_lowercase()) == author) {
+                let name = format!("{}._domainkey.{}", check.selector, check.domain);
+                let Ok(record) = self.dns.txt_raw_lookup(name).await else {
+                    continue;
+                };
+                check.key = String::from_utf8(record)
+                    .ok()
+                    .filter(|record| record.len() <= KEY_BYTES_MAX);
+            }
+        };
+        // What is not found in this time is not kept.
+        let _ = timeout(time, looked_up).await;
     }
 
     /// Verifies the one signature that the message has been left with.

@@ -9,6 +9,7 @@ mod contradiction;
 mod digest;
 mod groups;
 mod identity;
+mod names;
 mod naming;
 mod plausibility;
 mod policy;

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
+use super::names::Names;
 use super::naming::Naming;
+use crate::base::numbers::counted;
 use crate::base::{Day, DayRange, Millis, words};
 use crate::enrich::{Homes, Knowledge, Tables, home_range};
 use crate::report::aggregate::{Evidence, Window};
@@ -179,6 +181,7 @@ pub async fn receipts(
         naming,
         reporters: Names::default(),
         current: None,
+        without_records: 0,
         open: changes.into_iter().map(OpenReceipt::new).collect(),
     };
     store.read_range(domain.id, range, &mut reading).await?;
@@ -186,37 +189,18 @@ pub async fn receipts(
         naming,
         reporters,
         open,
+        without_records,
         ..
     } = reading;
     let service = |number| naming.service(number).cloned();
-    Ok(open.into_iter().map(|one| one.closed(&reporters, service)).collect())
+    Ok(open
+        .into_iter()
+        .map(|one| one.closed((&reporters, without_records), service))
+        .collect())
 }
 
 fn day_of(at: Millis) -> Day {
     Day::from_unix(at.div_euclid(1_000))
-}
-
-/// Names by number.
-#[derive(Debug, Default)]
-struct Names {
-    names: Vec<Box<str>>,
-    numbers: HashMap<Box<str>, u32>,
-}
-
-impl Names {
-    fn number(&mut self, name: &str) -> u32 {
-        if let Some(known) = self.numbers.get(name) {
-            return *known;
-        }
-        let number = self.names.len() as u32;
-        self.names.push(name.into());
-        self.numbers.insert(name.into(), number);
-        number
-    }
-
-    fn name(&self, number: u32) -> &str {
-        self.names.get(number as usize).map_or("", |name| name)
-    }
 }
 
 /// Messages of a service at a reporter.
@@ -298,7 +282,7 @@ impl OpenReceipt {
         }
     }
 
-    fn closed(self, reporters: &Names, service: impl Fn(u32) -> Option<Arc<str>>) -> Receipt {
+    fn closed(self, (reporters, without_records): (&Names, u64), service: impl Fn(u32) -> Option<Arc<str>>) -> Receipt {
         let is_of_change = |name: Option<&str>| match &self.change.service {
             Some(only) => name.is_some_and(|name| name.eq_ignore_ascii_case(only)),
             None => true,
@@ -322,9 +306,9 @@ impl OpenReceipt {
         let (confirmed, total) = (confirmed.count(), services.len());
         services.truncate(SERVICES_MAX);
         Receipt {
-            says: sentence(&self.change, confirmed, total),
+            says: sentence(&self.change, (confirmed, total), without_records),
             change: self.change,
-            is_closed: total > 0 && confirmed == total,
+            is_closed: total > 0 && confirmed == total && without_records == 0,
             services,
             total,
         }
@@ -415,16 +399,23 @@ fn listed(names: &[&str]) -> String {
     }
 }
 
-fn sentence(change: &Change, confirmed: usize, total: usize) -> String {
+fn sentence(change: &Change, (confirmed, total): (usize, usize), without_records: u64) -> String {
     let what = match change.cause {
         ChangeCause::Record => format!("The {} record changed", change.subject),
         ChangeCause::Decision => format!("You decided about {}", change.subject),
         ChangeCause::Stated => "You changed something".to_owned(),
     };
-    match (confirmed, total) {
+    let said = match (confirmed, total) {
         (_, 0) => format!("{what}, and no service failed before or since."),
         (confirmed, total) if confirmed == total => format!("{what}, and everything that failed is confirmed to pass."),
         _ => format!("{what}: {confirmed} of {total} services that failed are confirmed to pass."),
+    };
+    match without_records {
+        0 => said,
+        reports => format!(
+            "{said} The records of {} are no longer kept, so this may not be all.",
+            counted(reports, "report", "reports")
+        ),
     }
 }
 
@@ -440,6 +431,8 @@ struct Reading<'t> {
     /// `None` before the first one.
     current: Option<Current>,
     open: Vec<OpenReceipt>,
+    /// Reports whose records retention has dropped.
+    without_records: u64,
 }
 
 impl RangeReader for Reading<'_> {
@@ -477,7 +470,9 @@ impl RangeReader for Reading<'_> {
         }
     }
 
-    fn without_records(&mut self, _: &ReportSummary, _: u64) {}
+    fn without_records(&mut self, _: &ReportSummary, _: u64) {
+        self.without_records = self.without_records.saturating_add(1);
+    }
 }
 
 #[cfg(test)]

@@ -60,8 +60,9 @@ pub struct MailFrom {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpfUsage {
     pub range: DayRange,
-    /// The first day of the range that a report is about.
+    /// The first day of the range that a report is about, and the number of all such days.
     pub known_from: Option<Day>,
+    pub known_days: u64,
     pub spf: PublishedSpf,
     /// One sentence.
     pub says: String,
@@ -100,14 +101,6 @@ impl SpfUsage {
             PublishedSpf::Record { trial, .. } => Some(trial),
             _ => None,
         }
-    }
-
-    /// Days of the range from the first one that a report is about.
-    pub fn known_days(&self) -> u64 {
-        self.known_from.map_or(0, |first| {
-            let last = self.range.last;
-            DayRange { first, last }.len()
-        })
     }
 }
 

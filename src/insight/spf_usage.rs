@@ -1,6 +1,7 @@
 //! Which terms of a domain's SPF record its mail needs: every message whose MAIL FROM is the domain is given to the term that
 //! lets it pass.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use hashbrown::HashMap;
@@ -39,7 +40,8 @@ pub async fn spf_usage(
     let sums = counting.sums;
     let mut found = SpfUsage {
         range,
-        known_from: sums.known_from,
+        known_from: sums.known.first().copied(),
+        known_days: sums.known.len() as u64,
         says: String::new(),
         messages: sums.messages,
         decided: sums.decided,
@@ -73,7 +75,8 @@ fn listed(mut rows: Vec<MailFrom>) -> (Vec<MailFrom>, usize) {
 
 #[derive(Default)]
 struct Sums {
-    known_from: Option<Day>,
+    /// Days of the range that reports are about.
+    known: BTreeSet<Day>,
     messages: u64,
     decided: u64,
     unmatched: u64,
@@ -226,8 +229,11 @@ impl RangeReader for Counting<'_> {
     fn report(&mut self, report: &ReportSummary) {
         let days = Spread::for_window(report.window).days();
         self.last_day = days.last.min(self.range.last);
-        let first = days.first.max(self.range.first);
-        self.sums.known_from = Some(self.sums.known_from.map_or(first, |known| known.min(first)));
+        let known = DayRange {
+            first: days.first.max(self.range.first),
+            last: self.last_day,
+        };
+        self.sums.known.extend(known.iter());
         // A subdomain with a record of its own keeps it.
         self.of_report = match *report.policy.domain == *self.domain {
             true => self.policy.clone(),

@@ -6,13 +6,13 @@ use crate::domains::{PublishedSpf, SPF_LOOKUPS_MAX, SpfTerm, SpfTermKind};
 
 /// The figures of a term with its sentence.
 pub(super) fn judge(usage: &SpfUsage, (term, depth): (SpfTerm, u32), sum: TermSum) -> TermFigures {
-    let days = usage.known_days();
+    let days = usage.known_days;
     let standing = match (term.kind, sum.would_lose, sum.messages) {
         (SpfTermKind::End, ..) => TermUse::End,
         (_, 1.., _) => TermUse::Needed,
         (_, _, 1..) => TermUse::Used,
         (SpfTermKind::Open, ..) => TermUse::NotKnown,
-        _ if days >= UNUSED_DAYS => TermUse::Unused,
+        _ if days >= UNUSED_DAYS && usage.without_records.0 == 0 => TermUse::Unused,
         _ => TermUse::NotSeen,
     };
     let messages = counted(sum.messages, "message", "messages");

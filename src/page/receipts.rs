@@ -40,7 +40,7 @@ pub(super) async fn show(
         @if let Told::Answer(list) = &list {
             @if list.receipts.is_empty() {
                 (empty("No change is known", html! {
-                    p { "A change is a DNS record that a check found to be another one, or a decision about a sender. Those of the last 90 days are here." }
+                    p { "A change is a DNS record that a check found to be another one, or a decision about a sender. The newest ten of the last 90 days are here." }
                 }))
             }
             @for (nth, one) in list.receipts.iter().enumerate() { (receipt(nth, one)) }

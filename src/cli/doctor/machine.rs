@@ -14,6 +14,7 @@ use crate::base::numbers::bytes;
 use crate::base::text::causes;
 use crate::config::{Config, Role};
 use crate::listeners::smtp::{Tls, TlsFiles};
+use crate::store::Location;
 
 /// With less than this free, mail is refused or will be soon, bytes.
 const FREE_MIN: u64 = 64 << 20;
@@ -83,17 +84,18 @@ fn disk(dir: &Path) -> Checked {
 pub(super) enum Serving {
     /// The sentence that names it.
     By(String),
-    /// None, or it cannot be known.
-    Unknown,
+    None,
+    /// The database is on a server, so that it cannot be known.
+    NotKnown,
 }
 
 impl Serving {
     pub(super) fn look(config: &Config) -> Self {
         let location = app::database(config);
-        match location.ok().and_then(|location| ServerLock::holder(&location)) {
-            Some(holder) => Self::By(holder),
-            None => Self::Unknown,
-        }
+        let Ok(location @ Location::File(_)) = location else {
+            return Self::NotKnown;
+        };
+        ServerLock::holder(&location).map_or(Self::None, Self::By)
     }
 }
 
@@ -117,7 +119,16 @@ fn port((setting, address): (&str, SocketAddr), serving: &Serving) -> Checked {
         (ErrorKind::AddrInUse, Serving::By(holder)) => {
             Checked::ok("port", format!("{setting}: {address} is taken, and {holder}"))
         }
-        (ErrorKind::AddrInUse, Serving::Unknown) => {
+        (ErrorKind::AddrInUse, Serving::NotKnown) => {
+            let says = format!("{setting}: {address} is taken");
+            let next = "That is in order if `serve` runs here; `ss -ltnp` names the program.".to_owned();
+            Checked::warn("port", says, next)
+        }
+        (ErrorKind::PermissionDenied, Serving::By(holder)) => Checked::ok(
+            "port",
+            format!("{setting}: {address} cannot be tried by this user, and {holder}"),
+        ),
+        (ErrorKind::AddrInUse, Serving::None) => {
             let says = format!("{setting}: {address} is taken by another program");
             let next = format!("Stop that program (`ss -ltnp` names it), or choose another port in {setting}.");
             Checked::fail("port", says, next)
@@ -164,8 +175,10 @@ pub(super) fn certificate(config: &Config) -> Option<Checked> {
 /// Whether there is any way in for reports.
 pub(super) fn intake(config: &Config) -> Option<Checked> {
     (!config.has_way_in()).then(|| {
-        let says = "no listener for mail, mailbox or folder is set: reports come by upload and import only".to_owned();
-        let next = "Set smtp.listen, or add [[imap]], [[maildir]] or [[folder]]; docs/operating.md and docs/mailboxes.md show how.";
+        let says =
+            "no listener for mail, and no place to read, is set: reports come by upload and import only".to_owned();
+        let next =
+            "Set smtp.listen, or add a mailbox, folder or bucket; docs/operating.md and docs/mailboxes.md show how.";
         Checked::warn("intake", says, next)
     })
 }

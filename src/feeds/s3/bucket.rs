@@ -108,10 +108,16 @@ impl<'s> Bucket<'s> {
         let rest = object.key.strip_prefix(&self.settings.prefix).unwrap_or(&object.key);
         let mut to = format!("{prefix}{rest}");
         let there = self.etag(&to).await?;
-        if there.as_ref().is_some_and(|there| *there != object.etag) {
+        // What cannot be looked at may be another object, which a copy would replace.
+        let is_free = match &there {
+            Seen::Nothing => true,
+            Seen::Object(etag) => *etag == object.etag,
+            Seen::Hidden => false,
+        };
+        if !is_free {
             to = format!("{to}.{}", object.etag.trim_matches('"'));
         }
-        if there.is_none_or(|there| there != object.etag) {
+        if there != Seen::Object(object.etag.clone()) {
             let source = encoded_path(&self.settings.bucket, &object.key);
             let copy = Ask {
                 key: &to,
@@ -142,14 +148,15 @@ impl<'s> Bucket<'s> {
         }
     }
 
-    /// The ETag of an object; `None`: there is none.
-    async fn etag(&self, key: &str) -> Result<Option<String>, Failure> {
+    /// What is under a key.
+    async fn etag(&self, key: &str) -> Result<Seen, Failure> {
         let head = Ask { key, ..Ask::default() };
         let answer = self.ask(&self.client, Verb::Head, head).await?;
         match answer.status {
-            200 => Ok(Some(answer.etag.unwrap_or_default())),
-            // Where objects may not be listed, one that is not there is forbidden.
-            403 | 404 => Ok(None),
+            200 => Ok(Seen::Object(answer.etag.unwrap_or_default())),
+            404 => Ok(Seen::Nothing),
+            // Where objects may not be listed, one that is not there is forbidden. A key may be too long to be asked for.
+            400 | 403 => Ok(Seen::Hidden),
             _ => Err(failure(&answer)),
         }
     }
@@ -187,6 +194,16 @@ impl<'s> Bucket<'s> {
             _ => refused_or_failure(&answer),
         }
     }
+}
+
+/// What is under a key.
+#[derive(Debug, PartialEq, Eq)]
+enum Seen {
+    Nothing,
+    /// An object with this ETag.
+    Object(String),
+    /// It cannot be looked at.
+    Hidden,
 }
 
 impl Shelf for Bucket<'_> {
@@ -307,6 +324,8 @@ fn refused_or_failure(answer: &Answer) -> Result<PutAway, Failure> {
     let failure = failure(answer);
     match failure.trouble {
         Trouble::FolderRefused | Trouble::Unreachable => Ok(PutAway::Refused(failure.detail)),
+        // Such as an object that is encrypted with a key of its owner, or has all the tags that one may have.
+        Trouble::Answer if (400..500).contains(&answer.status) => Ok(PutAway::Refused(failure.detail)),
         _ => Err(failure),
     }
 }
@@ -317,9 +336,11 @@ fn failure(answer: &Answer) -> Failure {
     let refusal = xml::refusal(&answer.body).unwrap_or_default();
     let trouble = match (status, refusal.code.as_str()) {
         (_, "ExpiredToken" | "InvalidToken" | "TokenRefreshRequired") => Trouble::TokenRefused,
-        (_, "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "RequestTimeTooSkewed") | (401, _) => {
-            Trouble::LoginRefused
-        }
+        (
+            _,
+            "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "RequestTimeTooSkewed" | "AuthorizationHeaderMalformed",
+        )
+        | (401, _) => Trouble::LoginRefused,
         (429 | 503, _) | (_, "SlowDown") => Trouble::Throttled,
         (403 | 404, _) => Trouble::FolderRefused,
         (500.., _) => Trouble::Unreachable,
@@ -379,6 +400,8 @@ mod tests {
             (503, "SlowDown", Trouble::Throttled, false),
             (429, "", Trouble::Throttled, false),
             (301, "PermanentRedirect", Trouble::Answer, false),
+            (400, "InvalidRequest", Trouble::Answer, true),
+            (400, "AuthorizationHeaderMalformed", Trouble::LoginRefused, false),
         ] {
             let body = format!("<Error><Code>{code}</Code><Message>because</Message></Error>");
             let answer = Answer {

@@ -54,6 +54,8 @@ pub(super) async fn round<S: Shelf>(reading: &Arc<Reading>, shelf: &S, progress:
         }
         round.take(listing.new).await?;
         if listing.is_cut {
+            // The changes would list the same names again; from the beginning, what was put away is no longer there.
+            progress.set(None);
             if round.settled == 0 {
                 let what = "it lists messages that are not there";
                 return Err(Failure::new(Trouble::Answer, what));
@@ -186,13 +188,13 @@ impl<S: Shelf> Round<'_, S> {
         Ok(())
     }
 
-    /// What was not handed out counts as tried if anything else was handed out, or was when it was tried first. Otherwise the
-    /// fault is not the message's.
+    /// What was not handed out counts as tried if anything else was handed out, or if it is the only one, and others were handed out
+    /// when it was tried first. Otherwise the fault is not the message's.
     async fn count_refused(&mut self) -> Result<(), Failure> {
         let refused = std::mem::take(&mut self.refused);
         if self.fetched == 0
             && let Some((name, why)) = refused.first()
-            && !self.known.contains_key(name)
+            && (refused.len() > 1 || !self.known.contains_key(name))
         {
             let what = format!("{}: {why}", self.shelf.origin(name));
             return Err(Failure::new(Trouble::FolderRefused, what));

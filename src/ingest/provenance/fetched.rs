@@ -12,7 +12,7 @@ use hashbrown::{DefaultHashBuilder, HashSet};
 use mail_auth::AuthenticatedMessage;
 
 use super::choice;
-use super::results;
+use super::results::{self, Said};
 use crate::base::Millis;
 use crate::base::clock::parse_mail_date;
 use crate::store::{Provenance, TOO_OLD};
@@ -69,7 +69,7 @@ pub(super) fn look(
     let Some(header) = choice::header(bytes, bytes_max, fields_max) else {
         return Look::Nothing;
     };
-    let (mut is_signed, mut is_recent, mut results) = (false, false, None);
+    let (mut is_signed, mut is_recent, mut results) = (false, false, Said::Other);
     for (name, value) in fields(header) {
         if name.eq_ignore_ascii_case(b"dkim-signature") {
             is_signed = true;
@@ -79,21 +79,21 @@ pub(super) fn look(
                 .and_then(|text| parse_mail_date(text.trim()));
             let oldest = now.saturating_sub(Millis::from(options.days_max).saturating_mul(DAY_MILLIS));
             is_recent |= date.is_some_and(|date| date >= oldest);
-        } else if name.eq_ignore_ascii_case(b"authentication-results") && results.is_none() {
+        } else if name.eq_ignore_ascii_case(b"authentication-results") && results == Said::Other {
             // The host that is believed wrote above what came to it.
             let author = || author(header);
             results = results::read(value, &options.results_hosts, author().as_deref(), now);
         }
     }
-    let is_wanted = results.is_some() || is_signed && options.days_max > 0;
+    let is_wanted = matches!(results, Said::Results(_)) || is_signed && options.days_max > 0;
     // Other mail belongs to the owner of the mailbox: nothing is asked for it.
     if !is_wanted || !unpack::says_report(bytes) {
         return Look::Nothing;
     }
     match results {
-        Some(found) => Look::Known(Box::new(found)),
-        None if is_recent => Look::Signed,
-        None => Look::Known(Box::new(Provenance {
+        Said::Results(found) => Look::Known(found),
+        _ if is_recent => Look::Signed,
+        _ => Look::Known(Box::new(Provenance {
             unchecked: Some(TOO_OLD.to_owned()),
             ..Provenance::fetched()
         })),

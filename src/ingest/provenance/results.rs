@@ -21,17 +21,37 @@ const WORDS: [&str; 9] = [
     "hardfail",
 ];
 
+/// What a field says.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Said {
+    /// It is of a host that is not believed.
+    Other,
+    /// It may be of a host that is believed, and its verdict cannot be read. What stands below it may be a stranger's.
+    Nothing,
+    Results(Box<Provenance>),
+}
+
 /// What a field says, if it is of one of these hosts; `author` is the only domain of the From field. The host must remove
 /// fields of its own name from mail that it receives (RFC 8601, 5).
-pub(super) fn read(field: &[u8], hosts: &[String], author: Option<&str>, now: Millis) -> Option<Provenance> {
-    if field.len() > FIELD_BYTES_MAX {
-        return None;
+pub(super) fn read(field: &[u8], hosts: &[String], author: Option<&str>, now: Millis) -> Said {
+    let Some(raw) = std::str::from_utf8(field)
+        .ok()
+        .filter(|raw| raw.len() <= FIELD_BYTES_MAX)
+    else {
+        return Said::Nothing;
+    };
+    // A host that removes fields of its own name may not take a quoted one for its own.
+    if raw.split(';').next().is_some_and(|name| name.contains(['"', '\\'])) {
+        return Said::Other;
     }
-    let text = without_comments(std::str::from_utf8(field).ok()?);
+    let text = without_comments(raw);
     let mut parts = text.split(';').map(str::trim);
     // The name of the host; the version may follow.
-    let host = parts.next()?.split_whitespace().next()?;
-    let host = hosts.iter().find(|known| known.eq_ignore_ascii_case(host))?;
+    let host = parts.next().and_then(|name| name.split_whitespace().next());
+    let Some(host) = host.and_then(|host| hosts.iter().find(|known| known.eq_ignore_ascii_case(host))) else {
+        return Said::Other;
+    };
+    let mut verdicts = Vec::new();
     let mut found = Provenance {
         results_from: Some(host.clone()),
         checked_at: Some(now),
@@ -47,7 +67,7 @@ pub(super) fn read(field: &[u8], hosts: &[String], author: Option<&str>, now: Mi
                 let of = property("header.from");
                 let is_its_own = of.is_none_or(|of| author.is_some_and(|author| author.eq_ignore_ascii_case(of)));
                 if is_its_own && author.is_some() {
-                    found.dmarc = verdict(result);
+                    verdicts.push(verdict(result));
                 }
             }
             "dkim" => {
@@ -73,7 +93,13 @@ pub(super) fn read(field: &[u8], hosts: &[String], author: Option<&str>, now: Mi
             _ => {}
         }
     }
-    Some(found)
+    let Some(first) = verdicts.first() else {
+        return Said::Nothing;
+    };
+    // Of two verdicts one may be a stranger's text that the host repeats.
+    let is_one = verdicts.iter().all(|other| other == first);
+    found.dmarc = if is_one { *first } else { Authenticated::Unknown };
+    Said::Results(Box::new(found))
 }
 
 fn verdict(result: &str) -> Authenticated {
@@ -150,7 +176,9 @@ mod tests {
     fn what_a_known_host_says_is_read() {
         let field = b" mx.example.net 1;\r\n\tdkim=pass (2048-bit key; ok) header.i=@reporter.example header.s=s1 header.b=Ab12;\r\n \
             spf=pass (a \\) b; dmarc=fail) smtp.mailfrom=bounce@mail.reporter.example;\r\n DMARC=PASS (p=NONE) header.from=Reporter.example";
-        let found = read(field, &hosts(), Some("reporter.example"), 7).unwrap();
+        let Said::Results(found) = read(field, &hosts(), Some("reporter.example"), 7) else {
+            panic!("it is read");
+        };
         assert_eq!((found.dmarc, found.checked_at), (Authenticated::Pass, Some(7)));
         assert_eq!(found.results_from.as_deref(), Some("mx.example.net"));
         assert_eq!(found.spf.unwrap().domain, "mail.reporter.example");
@@ -162,37 +190,49 @@ mod tests {
 
     #[test]
     fn what_others_say_and_what_is_about_others_is_not_believed() {
-        let dmarc =
-            |field: &str, author: Option<&str>| read(field.as_bytes(), &hosts(), author, 0).map(|found| found.dmarc);
+        let said = |field: &str, author: Option<&str>| match read(field.as_bytes(), &hosts(), author, 0) {
+            Said::Other => "other",
+            Said::Nothing => "nothing",
+            Said::Results(found) => found.dmarc.word(),
+        };
         let author = Some("reporter.example");
-        let check = |field: &str, expect| assert_eq!(dmarc(field, author), expect, "{field}");
-        check("mx.evil.example; dmarc=pass header.from=reporter.example", None);
-        check("(mx.example.net) evil.example; dmarc=pass", None);
-        check("\"mx.example.net\" evil; dmarc=pass", None);
-        check("mx.example.net", Some(Authenticated::Unknown));
-        check(
-            "mx.example.net; dmarc=pass header.from=other.example",
-            Some(Authenticated::Unknown),
+        for (field, expect) in [
+            ("mx.evil.example; dmarc=pass header.from=reporter.example", "other"),
+            ("(mx.example.net) evil.example; dmarc=pass", "other"),
+            ("\"mx.example.net\" evil; dmarc=pass", "other"),
+            // Other hosts read another name here, and do not remove the field.
+            ("\"x\" mx.example.net; dmarc=pass", "other"),
+            ("mx.exam\\ple.net; dmarc=pass", "other"),
+            ("mx.example.net", "nothing"),
+            ("mx.example.net; dmarc=pass header.from=other.example", "nothing"),
+            ("mx.example.net; dmarc=fail header.from=reporter.example", "fail"),
+            (
+                "mx.example.net; dmarc=fail; spf=none smtp.helo=x; dmarc=pass",
+                "unknown",
+            ),
+            ("mx.example.net; dmarc=pass; dmarc=pass", "pass"),
+            ("mx.example.net; none", "nothing"),
+            (
+                "mx.example.net; spf=fail reason=\"; dmarc=pass\" smtp.mailfrom=a",
+                "nothing",
+            ),
+            ("mx.example.net; x=y (; dmarc=pass", "nothing"),
+        ] {
+            assert_eq!(said(field, author), expect, "{field}");
+        }
+        assert_eq!(said("mx.example.net; dmarc=pass", None), "nothing");
+        assert_eq!(said(&"mx.example.net; dmarc=pass".repeat(1_000), author), "nothing");
+        assert_eq!(
+            read(b"mx.example.net; dmarc=pass \xe4", &hosts(), author, 0),
+            Said::Nothing
         );
-        check(
-            "mx.example.net; dmarc=fail header.from=reporter.example",
-            Some(Authenticated::Fail),
-        );
-        check("mx.example.net; none", Some(Authenticated::Unknown));
-        check(
-            "mx.example.net; spf=fail reason=\"; dmarc=pass\" smtp.mailfrom=a",
-            Some(Authenticated::Unknown),
-        );
-        check("mx.example.net; x=y (; dmarc=pass", Some(Authenticated::Unknown));
-        assert_eq!(dmarc("mx.example.net; dmarc=pass", None), Some(Authenticated::Unknown));
-        assert!(read(&b"mx.example.net; dmarc=pass".repeat(1_000), &hosts(), author, 0).is_none());
     }
 
     proptest! {
         #[test]
         fn any_bytes_are_read_or_not(tail in proptest::collection::vec(any::<u8>(), 0..200), text in "\\PC{0,80}") {
             let field = [b"mx.example.net; ", text.as_bytes(), b";", &tail].concat();
-            if let Some(found) = read(&field, &hosts(), Some("reporter.example"), 0) {
+            if let Said::Results(found) = read(&field, &hosts(), Some("reporter.example"), 0) {
                 prop_assert!(found.dkim.len() <= RESULTS_MAX);
             }
         }

@@ -55,7 +55,7 @@ fn receipt(change: Change, all: &[Told]) -> Receipt {
             count: 10,
         });
     }
-    open.closed(&names, |number| Some(format!("Service {number}").into()))
+    open.closed((&names, 0), |number| Some(format!("Service {number}").into()))
 }
 
 #[test]

@@ -23,7 +23,7 @@ pub fn parse(parts: &Parts<'_>) -> Parsed {
         Form::Arf => (Fields::read(parts.text, "fields", &mut warnings), None),
         Form::Plain => {
             let (fields, copied) = plain::read(parts.text, &mut warnings);
-            (fields, Some(copied))
+            (fields, Some(copied).filter(|copied| !copied.is_empty()))
         }
     };
     let copy = copied.as_deref().or(parts.copy).unwrap_or_default();

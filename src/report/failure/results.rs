@@ -8,13 +8,33 @@ const RESULTS_MAX: usize = 20;
 
 /// The results in a field.
 pub(super) fn results(value: &str) -> Vec<AuthResult> {
-    let value = without_comments(value);
+    let value = without_quoted(&without_comments(value));
     let mut parts = value.split(';').map(str::trim).peekable();
     // Some leave out who says it.
     let host = parts.next_if(|part| !part.contains('='));
     let host = host.and_then(|part| name(part.split_ascii_whitespace().next()?));
     let results = parts.filter_map(|part| result(part, host.as_deref()));
     results.take(RESULTS_MAX).collect()
+}
+
+/// The text with one quote for each quoted string, which may be a local part.
+fn without_quoted(text: &str) -> String {
+    let (mut kept, mut is_quoted, mut is_escaped) = (String::with_capacity(text.len()), false, false);
+    for one in text.chars() {
+        match one {
+            _ if std::mem::take(&mut is_escaped) => {}
+            '\\' if is_quoted => is_escaped = true,
+            '"' => {
+                is_quoted = !is_quoted;
+                if is_quoted {
+                    kept.push('"');
+                }
+            }
+            _ if is_quoted => {}
+            _ => kept.push(one),
+        }
+    }
+    kept
 }
 
 fn result(part: &str, host: Option<&str>) -> Option<AuthResult> {
@@ -27,11 +47,15 @@ fn result(part: &str, host: Option<&str>) -> Option<AuthResult> {
         ..AuthResult::default()
     };
     let mut helo = None;
-    for token in tokens {
+    let mut tokens = tokens.peekable();
+    while let Some(token) = tokens.next() {
         let Some((property, value)) = token.split_once('=') else {
             continue;
         };
-        let value = value.trim_matches('"');
+        // A quoted or broken local part may look like a name.
+        if value.contains('"') || tokens.peek().is_some_and(|next| next.starts_with('@')) {
+            continue;
+        }
         match (&*method, &*property.to_ascii_lowercase()) {
             ("dkim", "header.d" | "header.i") | ("spf", "smtp.mailfrom" | "smtp.mail") | ("dmarc", "header.from") => {
                 of.domain = of.domain.or_else(|| domain_or_name(value));

@@ -103,6 +103,16 @@ fn results_of_both_orders_are_read() {
     let found = results(value);
     assert_eq!(found[0], of("spf", "pass", Some("a.example"), host));
     assert_eq!((&*found[1].method, &*found[1].result), ("dkim", "fail"));
+    for (quoted, domain) in [
+        ("smtp.mailfrom=\"john.doe;x\"@corp.example", None),
+        ("smtp.mailfrom=\"john.doe x\"@corp.example", None),
+        ("smtp.mailfrom=john.doe @corp.example", None),
+        ("smtp.mailfrom=\"john.doe", None),
+        ("smtp.mailfrom=corp.example", Some("corp.example")),
+    ] {
+        let found = results(&format!("mx.example; spf=fail {quoted}; dkim=none"));
+        assert_eq!(found[0].domain.as_deref(), domain, "{quoted}");
+    }
     assert_eq!(results("mx.example; none"), []);
     assert_eq!(results(&"a=b;".repeat(10_000)).len(), 20);
     let signed = Signature {

@@ -315,7 +315,9 @@ async fn place_failure(
             .map(|name| (addressed, name)),
         None => None,
     };
-    if about.is_empty() {
+    // Else it may be a letter about a failure, whose bytes must stay.
+    let has_facts = new.has_facts();
+    if about.is_empty() && has_facts {
         home = addressed.clone();
     }
     let only = addressed.filter(|_| matches!(message.belonging, Belonging::Only(..)));
@@ -323,6 +325,7 @@ async fn place_failure(
         .as_ref()
         .and_then(|(home, _)| memory.failure_reports.get(home).copied());
     let standing = match (&home, kept, &only) {
+        _ if !has_facts => Standing::Off,
         (None, ..) if about.is_empty() => Standing::Off,
         (None, _, None) | (Some(_), None, _) => Standing::Off,
         (Some((home, _)), Some(kept), only) if only.as_ref().is_none_or(|(only, _)| only == home) => {

@@ -60,6 +60,12 @@ impl NewFailure {
         size_of::<Self>() + 2 * texts
     }
 
+    /// Whether it says which mail failed.
+    pub(in super::super) fn has_facts(&self) -> bool {
+        let Report { domain, source, .. } = &self.report;
+        !domain.is_empty() || source.is_some() || !self.texts.header.is_empty()
+    }
+
     /// Whether it is taken as a report.
     pub(in super::super) fn is_report(&self) -> bool {
         self.standing != Standing::Off

@@ -42,7 +42,9 @@ async fn send_all(kept: FailureReports) -> Seen {
     let mut client = Client::connect_silently(program.smtp).await;
     assert!(client.reply().await.starts_with("220"));
     client.expect("EHLO c\r\n", "250-").await;
-    for (name, mail) in fixtures().into_iter().chain(fixtures()) {
+    // One that says nothing of any mail is other mail.
+    let reports = || fixtures().into_iter().filter(|(name, _)| name != "hostile-empty.eml");
+    for (name, mail) in reports().chain(reports()) {
         let reply = client.mail(&[&installation.rua], &mail).await;
         assert!(reply.starts_with("250 2.0.0 queued"), "{name}: {reply}");
     }
