@@ -154,6 +154,22 @@ pub(super) async fn place(
     Ok(placed)
 }
 
+/// The domain rows of the account at and above a name, the closest first.
+async fn registered(
+    conn: &mut Conn<'_>,
+    memory: &mut Memory,
+    account: AccountId,
+    name: &str,
+) -> Result<Vec<(DomainId, Box<str>)>, StoreError> {
+    let mut found = Vec::new();
+    for name in upwards(name) {
+        if let Some(domain) = look_up(conn, memory, account, name).await? {
+            found.push((domain, name.into()));
+        }
+    }
+    Ok(found)
+}
+
 async fn place_report(
     conn: &mut Conn<'_>,
     memory: &mut Memory,
@@ -169,12 +185,7 @@ async fn place_report(
         Belonging::Only(account, domain) => named(conn, memory, account, domain).await?.map(|name| (domain, name)),
         _ => None,
     };
-    let mut chain = Vec::new();
-    for name in upwards(policy_domain) {
-        if let Some(domain) = look_up(conn, memory, account, name).await? {
-            chain.push((domain, Box::<str>::from(name)));
-        }
-    }
+    let chain = registered(conn, memory, account, policy_domain).await?;
     let claim = |domain, slice, acceptance| Claim {
         message: nth,
         report,
@@ -240,12 +251,7 @@ async fn place_tls(
     for report in 0..message.tls_reports.len() {
         let (leaf, new) = &message.tls_reports[report];
         let about = &*new.report.domain;
-        let mut chain = Vec::new();
-        for name in upwards(about) {
-            if let Some(domain) = look_up(conn, memory, account, name).await? {
-                chain.push((domain, Box::<str>::from(name)));
-            }
-        }
+        let mut chain = registered(conn, memory, account, about).await?;
         // The report names a server only: the address that it came to knows better.
         if let Some(addressed) = message.belonging.domain().filter(|_| new.report.is_host)
             && let Some(name) = named(conn, memory, account, addressed).await?
@@ -302,13 +308,7 @@ async fn place_failure(
     let (account, addressed) = (message.belonging.account(), message.belonging.domain());
     let Some(new) = &message.failure else { return Ok(()) };
     let about = new.report.domain.clone();
-    let mut home = None;
-    for name in upwards(&about) {
-        if let Some(domain) = look_up(conn, memory, account, name).await? {
-            home = Some((domain, Box::<str>::from(name)));
-            break;
-        }
-    }
+    let mut home = registered(conn, memory, account, &about).await?.into_iter().next();
     let addressed = match addressed {
         Some(addressed) => named(conn, memory, account, addressed)
             .await?
