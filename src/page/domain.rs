@@ -52,7 +52,7 @@ pub(super) async fn show(
             ),
         )
     };
-    let changes = history::changes(&visitor, &id);
+    let changes = history::changes(&visitor, &id)?;
     let is_empty = |stats: &Told<StatsBody>| matches!(stats, Told::Answer(stats) if has_none(stats));
     let Found {
         list: stats,

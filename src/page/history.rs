@@ -23,15 +23,20 @@ pub(super) struct Change {
     after: Vec<String>,
 }
 
-/// The changes that the rules remember of a domain, newest first.
-pub(super) async fn changes(visitor: &Visitor, id: &str) -> Result<Vec<Change>, Failure> {
+/// The changes that the rules remember of a domain, newest first. They are asked for at once, whenever they are awaited.
+pub(super) fn changes(
+    visitor: &Visitor,
+    id: &str,
+) -> Result<impl Future<Output = Result<Vec<Change>, Failure>> + use<>, Failure> {
     let path = |kind: &str| below(id, &format!("/dmarc/findings?kind={kind}&per_page={SHOWN}"));
     let records = visitor.api.ask::<FindingList>(path("record_changed")?);
     let policies = visitor.api.ask::<FindingList>(path("policy_changed")?);
-    let mut changes: Vec<_> = records.await?.findings.iter().map(record).collect();
-    changes.extend(policies.await?.findings.iter().map(policy));
-    changes.sort_by(|a, b| b.at.cmp(&a.at));
-    Ok(changes)
+    Ok(async move {
+        let mut changes: Vec<_> = records.await?.findings.iter().map(record).collect();
+        changes.extend(policies.await?.findings.iter().map(policy));
+        changes.sort_by(|a, b| b.at.cmp(&a.at));
+        Ok(changes)
+    })
 }
 
 fn record(finding: &FindingBody) -> Change {

@@ -101,7 +101,7 @@ pub(super) async fn show(visitor: Visitor, Path(id): Path<String>, asked: Asked)
     let (operator, optional): (Vec<_>, Vec<_>) = more
         .into_iter()
         .partition(|record| record.purpose == "dmarc_authorization");
-    let changes = history::changes(&visitor, &id).await?;
+    let changes = history::changes(&visitor, &id)?.await?;
     let done = required.iter().filter(|record| record.verified).count();
     let content = html! {
         @if asked.get("added").is_some() {

@@ -19,33 +19,8 @@ use crate::api::{SourceBody, SourceDetail, SourceList};
 use crate::base::numbers::{counted, grouped, percent};
 
 const PER_PAGE: &str = "50";
-/// All that the list of addresses is asked with.
-const NAMES: [&str; 11] = [
-    "days",
-    "from",
-    "to",
-    "authenticated",
-    "result",
-    "network",
-    "service",
-    "flow",
-    "search",
-    "sort",
-    "order",
-];
-/// Without the days.
-const CHOICES: [&str; 8] = [
-    "authenticated",
-    "result",
-    "network",
-    "service",
-    "flow",
-    "search",
-    "sort",
-    "order",
-];
 /// What links within the list keep.
-const LINKED: [&str; 12] = [
+const LINKED: &[&str] = &[
     "group",
     "days",
     "from",
@@ -59,6 +34,10 @@ const LINKED: [&str; 12] = [
     "sort",
     "order",
 ];
+/// All that the list of addresses is asked with.
+const NAMES: &[&str] = LINKED.split_at(1).1;
+/// Without the days.
+const CHOICES: &[&str] = NAMES.split_at(3).1;
 /// Parameters with a field of their own, which shows what is wrong with them.
 const FIELDS: [&str; 6] = ["days", "from", "to", "result", "network", "search"];
 
@@ -75,9 +54,9 @@ pub(super) async fn show(
     let domain = find(&visitor, &id).await?;
     let base = format!("/view/{id}/sources");
     let Found { list, asked, notice } = addresses(&visitor, &id, &base, asked).await?;
-    let csv = format!("/view/{id}/sources.csv{}", asked.only(&NAMES));
+    let csv = format!("/view/{id}/sources.csv{}", asked.only(NAMES));
     let content = html! {
-        (range_form(&base, &asked, &[&["group"], &CHOICES[..]].concat(), list.wrong()))
+        (range_form(&base, &asked, &[&["group"], CHOICES].concat(), list.wrong()))
         (other_errors(list.wrong(), &FIELDS))
         (notice)
         section .card aria-labelledby="sources" {
@@ -126,13 +105,13 @@ fn filters(base: &str, asked: &Asked, wrong: Option<&Failure>) -> Markup {
 async fn addresses(visitor: &Visitor, id: &str, base: &str, asked: Asked) -> Result<Found<Markup>, Failure> {
     let path = |asked: &Asked| {
         let page = asked.get("page").unwrap_or_default();
-        let query = asked.with(&NAMES, &[("page", page), ("per_page", PER_PAGE)]);
+        let query = asked.with(NAMES, &[("page", page), ("per_page", PER_PAGE)]);
         below(id, &format!("/dmarc/sources{query}"))
     };
     let is_empty = |list: &Told<SourceList>| has_none(list, |list| &list.pagination);
     let found = found(visitor, id, asked, path, is_empty).await?;
     Ok(found.map(|list, asked| {
-        let to = |number: &str| format!("{base}{}", asked.with(&LINKED, &[("page", number)]));
+        let to = |number: &str| format!("{base}{}", asked.with(LINKED, &[("page", number)]));
         let nothing = empty(
             "No sources",
             html! {
@@ -152,7 +131,7 @@ async fn addresses(visitor: &Visitor, id: &str, base: &str, asked: Asked) -> Res
 pub(super) fn table(view: &str, asked: &Asked, sources: &[SourceBody], sorted_at: Option<&str>) -> Markup {
     let range = asked.only(&RANGE);
     let head = |word: &'static str, title: &'static str| match sorted_at {
-        Some(base) => sortable(asked, &LINKED, base, (word, title)),
+        Some(base) => sortable(asked, LINKED, base, (word, title)),
         None => html! { th scope="col" .num[word.ends_with("count")] { (title) } },
     };
     html! {
@@ -345,7 +324,7 @@ fn records(id: &str, detail: &SourceDetail) -> Markup {
 
 /// `GET /view/{id}/sources.csv`
 pub(super) async fn csv(visitor: Visitor, Path(id): Path<String>, asked: Asked) -> Result<Response, Failure> {
-    let path = below(&id, &format!("/dmarc/sources{}", asked.only(&NAMES)))?;
+    let path = below(&id, &format!("/dmarc/sources{}", asked.only(NAMES)))?;
     export::csv(&visitor.api, path).await
 }
 

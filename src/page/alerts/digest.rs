@@ -12,12 +12,12 @@ use super::super::layout::{Place, page};
 use super::super::parts::{hostile, plain, time};
 use super::super::query::Asked;
 use super::super::visitor::{Bare, Visitor};
-use super::action::action;
+use super::action::{action, ask_again};
 use super::digest_form::{Typed, fields};
 use super::kind::{Switch, is_plain};
 use super::listed::state;
 use super::notice::notice;
-use crate::api::{ChannelTested, DigestBody, DigestPreview, DigestPut};
+use crate::api::{DigestBody, DigestPreview, DigestPut};
 
 /// `GET /alerts/digest/{id}`
 pub(super) async fn show(visitor: Visitor, Path(id): Path<String>, asked: Asked) -> Result<Markup, Failure> {
@@ -91,11 +91,8 @@ pub(super) async fn confirm(
 ) -> Result<Response, Failure> {
     visitor.check(&form.form_token)?;
     let path = format!("{}/confirm", below(&id)?);
-    match visitor.api.send::<ChannelTested>(Method::POST, &path, &()).await {
-        Ok(asked) => {
-            let done = if asked.success { "asked" } else { "unasked" };
-            Ok(to(&id, done).into_response())
-        }
+    match ask_again(&visitor, &path).await {
+        Ok(done) => Ok(to(&id, done).into_response()),
         Err(failure) => not_now(&visitor, &id, failure).await,
     }
 }

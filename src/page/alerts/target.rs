@@ -11,7 +11,7 @@ use super::super::layout::{Place, page};
 use super::super::parts::{hostile, plain, time};
 use super::super::query::Asked;
 use super::super::visitor::{Bare, Visitor};
-use super::action::action;
+use super::action::{action, ask_again};
 use super::added::secret;
 use super::deliveries;
 use super::form::{About, Typed, fields};
@@ -183,11 +183,8 @@ pub(super) async fn confirm(
 ) -> Result<Response, Failure> {
     visitor.check(&form.form_token)?;
     let path = format!("{}/confirm", Kind::Channel.below(&id)?);
-    match visitor.api.send::<ChannelTested>(Method::POST, &path, &()).await {
-        Ok(asked) => {
-            let done = if asked.success { "asked" } else { "unasked" };
-            Ok(to(Kind::Channel, &id, done).into_response())
-        }
+    match ask_again(&visitor, &path).await {
+        Ok(done) => Ok(to(Kind::Channel, &id, done).into_response()),
         Err(failure) => not_now(&visitor, (Kind::Channel, &id), failure).await,
     }
 }
