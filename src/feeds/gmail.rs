@@ -341,13 +341,16 @@ impl Shelf for Label<'_> {
         let target = self.target(&format!("messages/{}/modify", percent_encoded(id)));
         let body = json!({ "addLabelIds": [label], "removeLabelIds": [self.id] });
         let answer = self.api.ask(Ask::post(target, body)).await?;
-        Ok(match answer.status {
-            200..=299 | 404 => PutAway::Gone,
+        if matches!(answer.status, 200..=299 | 404) {
+            return Ok(PutAway::Gone);
+        }
+        let failure = failure(&answer);
+        match answer.status {
             // A label that was deleted is made again when the mailbox is opened again.
-            400 if failure(&answer).detail.to_ascii_lowercase().contains("label") => return Err(failure(&answer)),
-            400 | 403 | 409 | 500.. => PutAway::Refused(failure(&answer).detail),
-            _ => return Err(failure(&answer)),
-        })
+            400 if failure.detail.to_ascii_lowercase().contains("label") => Err(failure),
+            400 | 403 | 409 | 500.. => Ok(PutAway::Refused(failure.detail)),
+            _ => Err(failure),
+        }
     }
 
     fn origin(&self, id: &str) -> String {

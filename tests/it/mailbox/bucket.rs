@@ -256,6 +256,43 @@ fn without_permission_nothing_is_given_up() {
 }
 
 #[test]
+fn an_object_that_cannot_be_read_stops_no_other() {
+    let Bucket { s3, proxy, home } = bucket(MOVES);
+    for nth in 0..3 {
+        s3.put(&format!("in/{nth}"), &report_mail(nth));
+    }
+    // As one that is encrypted with a key of its owner, at each of the three attempts.
+    let body = "<Error><Code>InvalidRequest</Code><Message>The object was stored using SSE-C.</Message></Error>";
+    let refusal = format!("HTTP/1.1 400 x\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    for _ in 0..3 {
+        proxy.answer("GET /mail/in/0", refusal.clone());
+    }
+    let tallymark = Tallymark::start(home.path());
+    until_or(|| tallymark.log(), || s3.objects("in/").is_empty());
+    tallymark.stop();
+    assert_eq!(s3.objects("failed/").into_keys().collect::<Vec<_>>(), ["0"]);
+    verify(&home, 2, sum(1..3));
+    assert_eq!(quarantined(&home, "unfetchable"), 1);
+}
+
+#[test]
+fn what_cannot_be_looked_at_is_not_replaced() {
+    let Bucket { s3, proxy, home } = bucket(MOVES);
+    s3.put("processed/0", "another object");
+    s3.put("in/0", &report_mail(0));
+    proxy.answer(
+        "HEAD /mail/processed/0",
+        "HTTP/1.1 403 x\r\nContent-Length: 0\r\n\r\n".to_owned(),
+    );
+    let tallymark = Tallymark::start(home.path());
+    until_or(|| tallymark.log(), || s3.objects("in/").is_empty());
+    tallymark.stop();
+    let processed = s3.objects("processed/");
+    assert_eq!((processed.len(), &*processed["0"]), (2, "another object"));
+    verify(&home, 1, sum(0..1));
+}
+
+#[test]
 fn hostile_names_and_lengths_are_taken_like_others() {
     let Bucket { s3, proxy, home } = bucket(&format!("{MOVES}[limits]\nmessage_bytes_max = 20000\n"));
     let long = format!("{}{}", "in/", "x".repeat(900));

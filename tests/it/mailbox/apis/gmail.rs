@@ -77,6 +77,15 @@ impl Gmail {
         label.map_or_else(String::new, |(id, _)| id.clone())
     }
 
+    /// As its owner does it: mails lose the label.
+    pub fn delete_label(&mut self, name: &str) {
+        let id = self.label_id(name);
+        self.labels.retain(|(known, _)| *known != id);
+        for mail in &mut self.mails {
+            mail.labels.remove(&id);
+        }
+    }
+
     fn list(&self, asked: &Asked) -> Reply {
         let label = &asked.query["labelIds"];
         let mails = self.mails.iter().rev().filter(|mail| mail.labels.contains(label));
@@ -183,7 +192,7 @@ impl Mailbox for Gmail {
             ),
             ["labels"] if asked.is_post => {
                 let name = asked.body["name"].as_str().unwrap().to_owned();
-                let id = format!("Label_{}", self.labels.len());
+                let id = format!("Label_{}_{}", self.labels.len(), self.newest());
                 self.labels.push((id.clone(), name.clone()));
                 Reply::Json(
                     200,
@@ -205,6 +214,11 @@ impl Mailbox for Gmail {
                 };
                 if let ["modify"] = what {
                     let list = |name: &str| serde_json::from_value::<Vec<String>>(asked.body[name].clone()).unwrap();
+                    let is_known = |id: &String| self.labels.iter().any(|(known, _)| known == id);
+                    if let Some(id) = list("addLabelIds").iter().find(|id| !is_known(id)) {
+                        let message = format!("Invalid label: {id}");
+                        return Reply::Json(400, json!({ "error": { "code": 400, "message": message } }));
+                    }
                     self.relabel(at, &list("addLabelIds"), &list("removeLabelIds"));
                 }
                 let mail = &self.mails[at];

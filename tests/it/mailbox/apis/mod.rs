@@ -268,6 +268,20 @@ fn mail_of_an_api_that_others_move_meanwhile_is_counted_once() {
     others_meanwhile::<Gmail>(&GMAIL);
 }
 
+#[test]
+fn a_label_that_was_deleted_is_made_again() {
+    let test = mailbox::<Gmail>("");
+    test.deliver(&report_mail(0));
+    let tallymark = test.start();
+    test.until_left(&tallymark, 0);
+    test.server.with(|mailbox| mailbox.delete_label("Done"));
+    test.deliver(&report_mail(1));
+    test.until_left(&tallymark, 0);
+    tallymark.stop();
+    assert_eq!(test.server.contents("processed"), [report_mail(1)]);
+    verify(&test.home, 2, sum(0..2));
+}
+
 fn tokens_run_out<M: Mailbox>(words: &Words) {
     let test = mailbox::<M>("");
     test.deliver(&report_mail(0));
