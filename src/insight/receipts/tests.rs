@@ -41,6 +41,11 @@ fn failing(reporter: &'static str, begin: i64) -> Told {
 }
 
 fn receipt(change: Change, all: &[Told]) -> Receipt {
+    receipt_without(change, all, 0)
+}
+
+/// As [`receipt`], where the records of some reports are no longer kept.
+fn receipt_without(change: Change, all: &[Told], reports: u64) -> Receipt {
     let (mut open, mut names) = (OpenReceipt::new(change), Names::default());
     for one in all {
         let begin = CHANGED + one.begin;
@@ -55,7 +60,24 @@ fn receipt(change: Change, all: &[Told]) -> Receipt {
             count: 10,
         });
     }
-    open.closed((&names, 0), |number| Some(format!("Service {number}").into()))
+    open.closed((&names, reports), |number| Some(format!("Service {number}").into()))
+}
+
+#[test]
+fn what_is_no_longer_kept_is_told_and_leaves_it_open() {
+    let all = [failing("Google", -DAY), passing("Google", 0)];
+    let stated = || change(ChangeCause::Stated, "");
+    assert!(receipt(stated(), &all).is_closed);
+    for (reports, expect) in [
+        (1, "The records of 1 report are no longer kept, so this may not be all."),
+        (
+            2,
+            "The records of 2 reports are no longer kept, so this may not be all.",
+        ),
+    ] {
+        let found = receipt_without(stated(), &all, reports);
+        assert!(found.says.ends_with(expect) && !found.is_closed, "{}", found.says);
+    }
 }
 
 #[test]
