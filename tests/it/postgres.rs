@@ -1,7 +1,10 @@
-//! A PostgreSQL server of the tests' own, from Debian's package `postgresql`: started once per test process, gone with it.
+//! A PostgreSQL server of the tests' own, from Debian's package `postgresql`: started once per run of the tests, gone with it.
 //!
-//! A process may end in any way and leave nothing behind: a keeper waits for the end of a pipe without a writer,
-//! then stops the server and removes its folder. Without the package a test fails; it is never skipped.
+//! A process may end in any way and leave nothing behind: a keeper waits for the end of the server's user, then stops the
+//! server and removes its folder. Without the package a test fails; it is never skipped.
+//!
+//! `cargo nextest` runs each test in a process of its own. They share one server, because starting one takes longer than most
+//! tests do; each has its own databases.
 
 use std::fs;
 use std::net::TcpListener;
@@ -13,7 +16,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection};
 
 /// A running server.
 pub struct Server {
@@ -21,8 +24,8 @@ pub struct Server {
     user: Option<User>,
     port: u16,
     options: String,
-    /// Its pipe is the server's life.
-    keeper: Child,
+    /// Its pipe is the server's life. `None` for a server of the whole run.
+    keeper: Option<Child>,
 }
 
 /// Whom the server runs as when the tests run as root, which it refuses.
@@ -43,7 +46,40 @@ impl Server {
     /// The one that tests share.
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Server> = OnceLock::new();
-        SHARED.get_or_init(|| Self::start(Durability::Hurried))
+        SHARED.get_or_init(|| match std::env::var("NEXTEST_RUN_ID") {
+            Ok(run) => Self::of_run(&run),
+            Err(_) => Self::start(Durability::Hurried),
+        })
+    }
+
+    /// The server of a run of nextest: the first test that asks starts it, and its keeper waits for the end of the run.
+    fn of_run(run: &str) -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let lock = fs::File::create(folder.join("postgres.lock")).unwrap();
+        lock.lock().unwrap();
+        let note = folder.join("postgres.run");
+        let known = fs::read_to_string(&note).unwrap_or_default();
+        let known: Vec<_> = known.lines().collect();
+        if let [of, port, folder] = known[..]
+            && of == run
+        {
+            return Self {
+                folder: folder.into(),
+                user: user(),
+                port: port.parse().unwrap(),
+                options: String::new(),
+                keeper: None,
+            };
+        }
+        let server = Self::prepared(Durability::Hurried, None);
+        let runner = std::os::unix::process::parent_id();
+        let wait = format!("tail --pid={runner} -f /dev/null");
+        // In a group of its own: the group of a test that takes too long is killed.
+        server.keep(&wait, |keeper| keeper.process_group(0));
+        server.start_again();
+        let line = format!("{run}\n{}\n{}\n", server.port, server.folder.display());
+        fs::write(&note, line).unwrap();
+        server
     }
 
     /// A server of the caller's own.
@@ -53,6 +89,14 @@ impl Server {
 
     /// With a certificate and its key, PEM, the server speaks TLS as well.
     pub fn start_with(durability: Durability, identity: Option<(&str, &str)>) -> Self {
+        let mut server = Self::prepared(durability, identity);
+        server.keeper = Some(server.keep("cat >/dev/null", |keeper| keeper.stdin(Stdio::piped())));
+        server.start_again();
+        server
+    }
+
+    /// A server that does not run yet, and that nobody keeps.
+    fn prepared(durability: Durability, identity: Option<(&str, &str)>) -> Self {
         let user = user();
         let folder = tempfile::Builder::new()
             .prefix("tallymark-pg")
@@ -78,23 +122,21 @@ impl Server {
                 own(&path, user);
             }
         }
-        let stop = "cat >/dev/null; \"$0\" -D \"$1/data\" -m immediate -s stop; rm -rf \"$1\"";
-        let keeper = command("sh", user)
-            .args(["-c", stop])
-            .arg(program("pg_ctl"))
-            .arg(&folder)
-            .stdin(Stdio::piped())
-            .spawn()
-            .expect("a shell");
-        let server = Self {
+        Self {
             folder,
             user,
             port,
             options,
-            keeper,
-        };
-        server.start_again();
-        server
+            keeper: None,
+        }
+    }
+
+    /// Starts a keeper, which stops the server when this command ends.
+    fn keep(&self, wait: &str, with: impl FnOnce(&mut Command) -> &mut Command) -> Child {
+        let stop = format!("{wait}; \"$0\" -D \"$1/data\" -m immediate -s stop; rm -rf \"$1\"");
+        let mut keeper = command("sh", self.user);
+        keeper.args(["-c", &stop]).arg(program("pg_ctl")).arg(&self.folder);
+        with(&mut keeper).spawn().expect("a shell")
     }
 
     /// Starts it after [`Self::stop`].
@@ -139,29 +181,52 @@ impl Server {
         format!("postgres://tallymark@localhost:{}/{database}", self.port)
     }
 
-    /// Makes an empty database; gives its name.
+    /// Makes an empty database; gives its name. Drops those of processes that have ended.
     pub async fn database(&self) -> String {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed));
-        execute(&self.url("postgres"), &format!("create database {name}")).await;
+        let nth = NEXT.fetch_add(1, Ordering::Relaxed);
+        let mut conn = connect(&self.url("postgres")).await;
+        if nth == 0 {
+            let left = "select datname from pg_database where datname like 'test\\_%'";
+            let left: Vec<String> = sqlx::query_scalar(left).fetch_all(&mut conn).await.unwrap();
+            let has_ended = |name: &&String| {
+                let process = name.split('_').nth(1);
+                process.is_some_and(|process| !Path::new("/proc").join(process).exists())
+            };
+            for name in left.iter().filter(has_ended) {
+                // Another process may be about to do the same.
+                let statement = AssertSqlSafe(format!("drop database if exists {name} with (force)"));
+                let _ = sqlx::raw_sql(statement).execute(&mut conn).await;
+            }
+        }
+        let name = format!("test_{}_{nth}", std::process::id());
+        let statement = AssertSqlSafe(format!("create database {name}"));
+        sqlx::raw_sql(statement).execute(&mut conn).await.unwrap();
+        conn.close().await.unwrap();
         name
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        drop(self.keeper.stdin.take());
-        let _ = self.keeper.wait();
+        if let Some(keeper) = &mut self.keeper {
+            drop(keeper.stdin.take());
+            let _ = keeper.wait();
+        }
     }
 }
 
 /// Runs a statement behind the program's back.
 pub async fn execute(url: &str, statement: &str) {
-    let options: PgConnectOptions = url.parse().unwrap();
-    let mut conn = options.connect().await.unwrap();
+    let mut conn = connect(url).await;
     let statement = AssertSqlSafe(statement.to_owned());
     sqlx::raw_sql(statement).execute(&mut conn).await.unwrap();
     conn.close().await.unwrap();
+}
+
+async fn connect(url: &str) -> PgConnection {
+    let options: PgConnectOptions = url.parse().unwrap();
+    options.connect().await.unwrap()
 }
 
 fn command(program: impl AsRef<std::ffi::OsStr>, user: Option<User>) -> Command {
