@@ -151,7 +151,7 @@ await withBrowser({ viewport: { width: 1280, height: 860 }, reducedMotion: "redu
   assert.match(await text("#uploaded"), /^1 new report, 1 was here already, 0 parts/);
 
   step("faults that pages had once");
-  await faults(page, origin, view);
+  await faults(page, origin, key, view);
   watched.clean();
 });
 
