@@ -14,7 +14,7 @@
 // | B19 dropped records are "no records"; pages behind the last one | many.mjs, "dropped records"; here, "A page behind"          |
 // | B20 missing records are "to be changed", optional ones a must   | here, "What is missing"                                     |
 // | B21, B22 sentences of commands, a second demo                   | no page: tests/it/cli/told.rs, tests/it/cli/demo.rs         |
-// | B23 pass and fail are one grey                                  | looks.mjs, "pass and fail are told apart"; ways.mjs         |
+// | B23 pass and fail are one grey                                  | looks.mjs, "told apart", in grey and with fewer colours      |
 // | B24 nearly all looks like all                                   | looks.mjs, "some never looks like all"                      |
 // | B25 no sign-in over plain HTTP                                  | insecure.mjs                                                |
 // | B26 attention leaves domains out without saying so              | many.mjs, "every domain that needs attention"               |

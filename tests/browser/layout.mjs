@@ -63,6 +63,6 @@ export function looks() {
       if (apart < 6) say(`${apart} pixels from the column before`, cell);
     }
   }
-  for (const time of document.querySelectorAll("time")) if (!/^\d{4}-\d\d-\d\d \d\d:\d\d UTC$/.test(time.textContent)) say("no time in UTC", time);
+  for (const time of document.querySelectorAll("time")) if (!/^[\d./-]{10}( \d\d:\d\d UTC)?$/.test(time.textContent)) say("no day and no time in UTC", time);
   return wrong;
 }

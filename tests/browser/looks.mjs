@@ -9,15 +9,21 @@ const [origin, key] = process.argv.slice(2);
 const step = (name) => console.log(`-- ${name}`);
 const below = ["", "?days=365", "?days=1", "/sources", "/decisions", "/sources?group=address", "/sources/192.0.2.7?days=365", "/reporters", "/plausibility", "/receipts?day=2026-03-20", "/dkim", "/spf", "/reports", "/reports/1", "/setup", "/settings", "?split=flow", "?split=disposition", "/summary"];
 
-/** Relative luminance of `rgb(...)`, WCAG 2. */
-function luminance(colour) {
-  const [r, g, b] = colour.match(/[\d.]+/g).map(Number).map((part) => part / 255).map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+/** What becomes of red, green and blue (Machado and others, 2009, severity 1). */
+const VISIONS = {
+  all: [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
+  protanopia: [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+  deuteranopia: [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.01182, 0.04294, 0.968881]],
+  tritanopia: [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.3039]],
+};
+
+/** Relative luminance of `rgb(...)`, WCAG 2, as it is seen. */
+function luminance(colour, matrix = VISIONS.all) {
+  const linear = colour.match(/[\d.]+/g).slice(0, 3).map(Number).map((part) => part / 255).map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+  const [r, g, b] = matrix.map((row) => Math.min(1, Math.max(0, row.reduce((sum, part, nth) => sum + part * linear[nth], 0))));
   return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 }
-const contrast = (a, b) => {
-  const [dark, light] = [luminance(a), luminance(b)].toSorted((x, y) => x - y);
-  return (light + 0.05) / (dark + 0.05);
-};
+const contrast = (a, b) => (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
 
 await withBrowser({ viewport: { width: 1440, height: 900 }, reducedMotion: "reduce", timezoneId: "America/Los_Angeles", locale: "en-US" }, async (context) => {
   const page = context.pages()[0];
@@ -66,11 +72,37 @@ await withBrowser({ viewport: { width: 1440, height: 900 }, reducedMotion: "redu
     const fill = (what) => page.locator(`.legend rect.${what}`).evaluate((rect) => getComputedStyle(rect).fill);
     const card = await page.locator(".card").first().evaluate((one) => getComputedStyle(one).backgroundColor);
     const [pass, fail] = [await fill("pass"), await fill("fail")];
-    for (const [a, b] of [[pass, fail], [pass, card], [fail, card]]) assert.ok(contrast(a, b) >= 3, `${JSON.stringify(media)}: ${a} on ${b} is ${contrast(a, b)}`);
+    for (const [a, b] of [[pass, fail], [pass, card], [fail, card]]) {
+      const difference = contrast(luminance(a), luminance(b));
+      assert.ok(difference >= 3, `${JSON.stringify(media)}: ${a} on ${b} is ${difference}`);
+    }
     const bars = await page.locator(".chart.wide rect.fail, .rate rect.fail").evaluateAll((all) => [...new Set(all.map((one) => getComputedStyle(one).fill))]);
     assert.deepEqual(bars, [fail], "bars have the colours of the legend");
   }
   await page.emulateMedia({ media: "screen", colorScheme: "light" });
+
+  step("parts of a bar are told apart in grey and by those who see fewer colours");
+  for (const colorScheme of ["light", "dark"]) {
+    await page.emulateMedia({ colorScheme });
+    const fills = await page.evaluate(() => {
+      const svg = document.querySelector(".chart.wide svg");
+      return [..."abcdef"].map((part) => {
+        const rect = document.createElementNS(svg.namespaceURI, "rect");
+        rect.setAttribute("class", `part ${part}`);
+        svg.append(rect);
+        const { fill } = getComputedStyle(rect);
+        rect.remove();
+        return fill;
+      });
+    });
+    for (const [vision, matrix] of Object.entries(VISIONS)) {
+      const seen = fills.map((fill) => luminance(fill, matrix));
+      for (const [nth, a] of seen.entries()) for (const b of seen.slice(nth + 1)) {
+        assert.ok(contrast(a, b) >= 1.3, `${colorScheme}, ${vision}: ${fills} are ${seen}`);
+      }
+    }
+  }
+  await page.emulateMedia({ colorScheme: "light" });
 
   step("some never looks like all");
   await page.goto(`${origin}/`);

@@ -42,7 +42,11 @@ fn all_routes_of_pages_are_found() {
     for path in ["/", "/view/{id}/spf", "/confirm/{token}", "/alerts/digest/{id}/preview"] {
         assert!(pages.iter().any(|page| page == path), "{path}");
     }
-    assert!(!pages.iter().any(|page| page.ends_with(".csv") || page.ends_with("/verify")));
+    assert!(
+        !pages
+            .iter()
+            .any(|page| page.ends_with(".csv") || page.ends_with("/verify"))
+    );
 }
 
 /// Adds something of everything that pages show; returns what the script needs to find it.
@@ -52,8 +56,11 @@ async fn furnished(app: &TestApp) -> Value {
     let session = Session::sign_in(app, &app.key).await;
     let trust = format!("/view/{domain}/trust");
     assert_eq!(session.post(app, &trust, "report_messages_max=50").await.status, 303);
-    app.upload(&domain, Sample::new("example.com", "huge", &[Row { count: 51, ..PASS }]).xml())
-        .await;
+    app.upload(
+        &domain,
+        Sample::new("example.com", "huge", &[Row { count: 51, ..PASS }]).xml(),
+    )
+    .await;
     let mut warned = Sample::new("example.com", "warned", &[PASS]);
     warned.org_name = "A Reporter With a Long Name and No Domain of Its Own".to_owned();
     let report = app.upload(&domain, warned.xml()).await["reports"][0]["id"].clone();

@@ -16,6 +16,8 @@ mod insecure;
 mod keys;
 mod levels;
 mod lists;
+mod locale;
+mod many_domains;
 mod names_in_dns;
 mod protection;
 mod records_in_use;
