@@ -48,8 +48,24 @@ pub struct StatsBody {
     /// Only with `include=flows`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flows: Option<FlowsBody>,
+    /// Only with `include=services` or `include=reporters`: the messages of up to five with the most, by messages, and last those of all
+    /// others together. Each message is in one of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parts: Option<Vec<PartBody>>,
     #[serde(flatten)]
     pub newest: NewestStats,
+}
+
+/// The messages of one service or reporter, by day.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Part")]
+pub struct PartBody {
+    /// Name of the service or reporter; null for all others.
+    #[schemars(example = &"SendGrid")]
+    pub name: Option<String>,
+    pub total_messages: u64,
+    /// The messages of each day, in the order of `daily_stats`.
+    pub daily_messages: Vec<u64>,
 }
 
 /// The complete days of a range, and as many days before it. Today is not complete.

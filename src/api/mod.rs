@@ -61,7 +61,7 @@ pub use failure_reports::{
     FailureHeaderBody, FailureHopBody, FailureReportBody, FailureReportItem, FailureReportList, FailureResultBody,
     FailureSignatureBody, TakenFailure,
 };
-pub use figures::{ComparisonBody, DayBody, MissingReporter, Overview, OverviewItem, PeriodBody, StatsBody};
+pub use figures::{ComparisonBody, DayBody, MissingReporter, Overview, OverviewItem, PartBody, PeriodBody, StatsBody};
 pub use findings::{FINDING_KINDS, FINDING_STATES, FindingBody, FindingList, SNOOZE_DAYS_MAX, SnoozeBody, SnoozeInput};
 pub use intake::{
     ExcerptBody, MailItem, MailList, MessageDetail, MessageGroup, MessageGroups, MessageItem, MessageList, RefusedItem,
@@ -102,7 +102,7 @@ pub use simulation::{
 };
 pub use sources::{
     ReportMention, ReporterBody, ReporterList, SenderBody, SenderList, SignatureBody, SignatureList, SourceBody,
-    SourceDetail, SourceList, SourceRecord,
+    SourceDetail, SourceDomain, SourceDomainList, SourceList, SourceRecord,
 };
 pub use spf::{MailFromBody, SpfTermBody, SpfUsageBody};
 pub use taken::{Taken, TakenAside, TakenReport, TakenTlsReport};

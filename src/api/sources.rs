@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::newest::NewestSource;
 use super::pagination::Pagination;
 use super::records::{Dispositions, RecordBody};
-use super::schema::{Address, ClassWord, DayText, FlowWord, Instant, PtrStateWord, WhoseWord, Word};
+use super::schema::{
+    Address, ClassWord, DayText, DomainKey, FlowWord, Instant, NameText, PtrStateWord, WhoseWord, Word,
+};
 use super::senders::{FlowsBody, NameBody};
 
 /// A page of sending addresses, by messages, largest first.
@@ -19,6 +21,40 @@ pub struct SourceList {
     /// How many addresses there are on all pages.
     pub total: u64,
     pub pagination: Pagination,
+}
+
+/// The other domains of the account for which an address sent.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct SourceDomainList {
+    /// Up to 100, by messages, largest first.
+    pub domains: Vec<SourceDomain>,
+    /// How many there are, including those not listed.
+    pub total: u64,
+    /// Domains that were looked through: those with the most messages, if there is very much of them.
+    pub searched_domains: u64,
+    /// Other domains of the account with messages that the key may read.
+    pub total_domains: u64,
+}
+
+/// What an address sent for another domain.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct SourceDomain {
+    #[schemars(with = "DomainKey")]
+    pub id: String,
+    #[schemars(with = "NameText")]
+    pub name: String,
+    /// The name in Unicode; null if it is the same.
+    #[schemars(example = &"münchner.example")]
+    pub unicode_name: Option<String>,
+    pub count: u64,
+    pub pass_count: u64,
+    pub fail_count: u64,
+    /// First day of the range on which it sent for this domain.
+    #[schemars(with = "DayText")]
+    pub first_seen: String,
+    /// Last day of the range on which it sent for this domain.
+    #[schemars(with = "DayText")]
+    pub last_seen: String,
 }
 
 /// A sending address.

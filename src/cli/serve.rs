@@ -68,8 +68,11 @@ pub async fn run(mut context: Context, args: Args, out: &mut dyn Write) -> anyho
         database.dir = demo::folder_beside(&database.dir);
         database.url.clear();
     }
-    // Its addresses are invented.
-    context.config.enrich.ptr &= !args.demo;
+    if args.demo {
+        // Its addresses are invented.
+        context.config.enrich.ptr = false;
+        demo::name_host(&mut context.config.installation)?;
+    }
     start_logging(&context.config)?;
     for note in context.config.notes() {
         tracing::warn!("{note}");

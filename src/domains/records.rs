@@ -207,10 +207,19 @@ pub fn unset(domain: &Domain, names: &ServiceNames) -> Vec<Purpose> {
     names.required.iter().copied().filter(is_unset).collect()
 }
 
+/// What no name that exists ends with (RFC 2606, 2).
+const NOWHERE: &str = ".invalid";
+
 /// Settings that the operator must make before this domain's records can be offered, one sentence each.
 pub fn advice(domain: &Domain, names: &ServiceNames) -> Vec<String> {
     let region = names.region(domain.region);
     let mut advice = Vec::new();
+    if let Some(host) = region.rua_host.as_ref().filter(|host| host.ends_with(NOWHERE)) {
+        advice.push(format!(
+            "{host} is a host of a demo: no report arrives there. Before a domain of your own publishes its record, set \
+             installation.rua_host."
+        ));
+    }
     if region.rua_host.is_none() {
         advice.push(
             "Reports about this domain cannot be sent to this installation yet: the operator must set installation.rua_host. \

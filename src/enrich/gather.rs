@@ -4,6 +4,7 @@
 //! those of `/stats`, and no record is read.
 
 mod by_day;
+mod largest_by_day;
 mod services_by_day;
 
 use std::cmp::Reverse;
@@ -23,6 +24,7 @@ use crate::store::{Domain, Rows, Source, SourceQuery, SourcesByWay, Store, Store
 use crate::tally::{Carriers, Path, Totals, Way};
 
 pub use by_day::flows_by_day;
+pub use largest_by_day::{LARGEST, largest_services_by_day};
 pub use services_by_day::{ServiceDay, ServiceDays, services_by_day};
 
 /// Rows of a page up to which the days are walked twice, and the ways of these rows alone are kept.

@@ -18,7 +18,7 @@ mod wanted;
 pub use decisions::decided_class;
 pub use figures::{Counts, Gathered, ServiceFigures, SourceFigures, SubdomainFigures};
 pub use flows::{Class, Flow, FlowCounts, FlowRule, Homes};
-pub use gather::{Senders, ServiceDay, ServiceDays, flows_by_day, services_by_day};
+pub use gather::{LARGEST, Senders, ServiceDay, ServiceDays, flows_by_day, largest_services_by_day, services_by_day};
 pub use knowledge::{Knowledge, Meant, Peer, home_range};
 pub use naming::{Name, Named, Rule, operator_name};
 pub use networks::{Facts, MadeFrom, MakeError, MmdbLimits, Networks, NetworksError, make_networks};

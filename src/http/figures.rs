@@ -12,6 +12,7 @@ use super::error::ApiError;
 use super::fields::Parameters;
 use super::listing::{Listing, days_in_name, file_name};
 use super::owned::OwnedDomain;
+use super::parts::{self, By, PartDays};
 use super::range::day_range;
 use super::state::AppState;
 use super::sums::pass_rate;
@@ -31,12 +32,14 @@ pub(super) const OPTIONS: &[Parameter] = &[
         name: "include",
         says: "`flows` adds messages by flow: `flows` of each day and of the range, and columns of the CSV. Each address of each \
         day is read for it, which sums alone do without. `completeness` adds `completeness` and `missing` to each day: how much of \
-        it was reported. `dispositions` adds `dispositions` to each day: what receivers did with its messages. `all` adds all.",
+        it was reported. `dispositions` adds `dispositions` to each day: what receivers did with its messages. `all` adds these three. \
+        `services` or `reporters` adds `parts`: the messages of each day by who sent or reported them, for the five with the most. \
+        Reporters have no sums with `authenticated=pass`.",
         schema: || json!({ "type": "string", "enum": INCLUDED }),
     },
     VERIFIED,
 ];
-const INCLUDED: [&str; 4] = ["flows", "completeness", "dispositions", "all"];
+const INCLUDED: [&str; 6] = ["flows", "completeness", "dispositions", "services", "reporters", "all"];
 
 /// Missing reporters that are named for a day, and the longest name.
 const MISSING_MAX: usize = 10;
@@ -54,6 +57,10 @@ pub(super) async fn stats(
         INCLUDED.into_iter().find(|known| *known == word)
     });
     let carriers = carriers(&mut parameters);
+    let by = included.and_then(By::included);
+    if by == Some(By::Reporter) && carriers != Carriers::All {
+        parameters.refuse("include", "cannot be reporters with authenticated=pass");
+    }
     parameters.finish()?;
     let includes = |word: &str| included.is_some_and(|included| [word, "all"].contains(&included));
     let mut stats = figures(&state.store, &domain, (range, carriers), state.today()).await?;
@@ -69,6 +76,13 @@ pub(super) async fn stats(
         stats.include(&flows_by_day(&state.store, &domain, (range, carriers), &tables).await?);
         if listing.is_csv() {
             return Ok(listing.answer(FlowDays::from(&stats), |_| name));
+        }
+    }
+    if let Some(by) = by {
+        parts::add(&state, &domain, (range, carriers), (by, &mut stats)).await?;
+        if listing.is_csv() {
+            let name = file_name(&[domain.name.as_str(), by.in_name(), &days_in_name(range)]);
+            return Ok(listing.answer(PartDays::from(&stats), |_| name));
         }
     }
     Ok(listing.answer(stats, |_| name))
@@ -198,6 +212,7 @@ impl From<Stats> for StatsBody {
             sources: stats.sources,
             unauthenticated_messages: stats.unvouched_messages,
             flows: None,
+            parts: None,
             newest: NewestStats {
                 totals: NewestTotals {
                     total_messages: stats.totals.messages(),

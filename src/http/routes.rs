@@ -15,10 +15,10 @@ use super::openapi::{Served, document_text};
 use super::request_scope::scoped;
 use super::state::AppState;
 use super::{
-    api_keys, arrivals, attention, breakdown, channels, decisions, digests, domains, export, failure_reports, figures,
-    findings, hand_in, inbound, mail_links, openapi, overview, overview_choice, paging, plausibility, posting, proof,
-    quarantine, range, readiness, receipts, refused, report_record, reports, search, selectors, senders, service,
-    simulate, source, spf, thresholds, tls, tls_token, trust, upload, webhooks,
+    api_keys, arrivals, attention, breakdown, channels, decisions, digests, domains, elsewhere, export,
+    failure_reports, figures, findings, hand_in, inbound, mail_links, openapi, overview, overview_choice, paging,
+    plausibility, posting, proof, quarantine, range, readiness, receipts, refused, report_record, reports, search,
+    selectors, senders, service, simulate, source, spf, thresholds, tls, tls_token, trust, upload, webhooks,
 };
 use crate::api::{
     AcceptedAnswer, AnyObject, ApiKeyWithSecret, Arrivals, Attention, ChannelDeliveryList, ChannelInput, ChannelList,
@@ -29,9 +29,10 @@ use crate::api::{
     ReceiptList, RecordBody, RefusedList, Removed, RemovedInBoth, ReplayInput, Replayed, ReportBody, ReportItem,
     ReportList, ReporterInput, ReporterList, RotateInput, SearchList, SelectorList, SenderDecisionBody,
     SenderDecisionInput, SenderDecisionList, SenderList, ServiceList, SignatureList, SimulationBody, SimulationInput,
-    SnoozeInput, SourceDetail, SourceList, SpfUsageBody, StatsBody, SubdomainList, Success, Taken, ThresholdList,
-    ThresholdPatch, TlsFailureList, TlsReportBody, TlsReportList, TlsStats, TlsTokenBody, TlsTokenMade, TrustBody,
-    TrustPatch, VerifyOne, WebhookInput, WebhookList, WebhookOne, WebhookPatch, WebhookTested, WebhookWithSecret,
+    SnoozeInput, SourceDetail, SourceDomainList, SourceList, SpfUsageBody, StatsBody, SubdomainList, Success, Taken,
+    ThresholdList, ThresholdPatch, TlsFailureList, TlsReportBody, TlsReportList, TlsStats, TlsTokenBody, TlsTokenMade,
+    TrustBody, TrustPatch, VerifyOne, WebhookInput, WebhookList, WebhookOne, WebhookPatch, WebhookTested,
+    WebhookWithSecret,
 };
 
 /// What every node answers, whatever else it does.
@@ -84,6 +85,7 @@ fn table() -> Vec<Entry> { let mut table = vec![
     get   ("/domains/{id}/dmarc/spf",                                  Read,    spf::usage,            "Show which terms of the SPF record messages need").long().with(DAYS).answers::<SpfUsageBody>(200),
     get   ("/domains/{id}/dmarc/export",                               Read,    export::export,        "Export every row").long().with(EXPORT).answers_bytes(export::TYPES),
     get   ("/domains/{id}/dmarc/sources/{source_ip}",                  Read,    source::show,          "Show a sending address and the rows behind its figures").long().with(SOURCE).lists::<SourceDetail<'_>>(),
+    get   ("/domains/{id}/dmarc/sources/{source_ip}/domains",          Read,    elsewhere::show,       "List the other domains for which an address sent").long().with(DAYS).answers::<SourceDomainList>(200),
     get   ("/domains/{id}/dmarc/senders",                              Read,    breakdown::senders,    "List sending organisations and networks, by messages").long().with(RANKED).lists::<SenderList>(),
     get   ("/domains/{id}/dmarc/reporters",                            Read,    breakdown::reporters,  "List reporters, by messages").long().with(RANKED).lists::<ReporterList>(),
     get   ("/domains/{id}/dmarc/plausibility",                         Read,    plausibility::plausible, "Show which reporters contradict their own evidence").long().with(DAYS).answers::<PlausibilityBody>(200),

@@ -25,7 +25,7 @@ use crate::store::{AddressName, ReportSummary, SourceRecords};
 
 /// The address of `{source_ip}`; `unknown` stands for the records without a readable one.
 #[derive(Debug)]
-pub(super) struct AddressInPath(Option<IpAddr>);
+pub(super) struct AddressInPath(pub Option<IpAddr>);
 
 impl FromRequestParts<AppState> for AddressInPath {
     type Rejection = ApiError;

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::figures::{FlowDay, FlowDays};
 use super::listing::{CsvRow, List};
+use super::parts::{PartDay, PartDays};
 use super::places::place_of;
 use crate::api::{
     ArrivalItem, Arrivals, Attention, AttentionItem, DayBody, DkimBody, DomainItem, DomainList, FlowBody, FlowList,
@@ -99,6 +100,13 @@ columns! { FlowDay as row:
     "open" = row.flows.open,
     "unaligned" = row.flows.unaligned,
     "unknown" = row.flows.unknown,
+}
+
+list! { PartDays: days of PartDay }
+columns! { PartDay as row:
+    "date" = row.date,
+    "name" = row.name,
+    "messages" = row.messages,
 }
 
 list! { SourceList: sources of SourceBody, by rows }

@@ -9,11 +9,11 @@ use maud::{Markup, html};
 
 use super::api::Failure;
 use super::layout::{self, Place};
+use super::numbers::{bytes, grouped};
 use super::parts::{hostile, hostile_or_dash, time};
 use super::query::query_escaped;
 use super::visitor::{Bare, Visitor};
 use crate::api::{ExcerptBody, MessageDetail, MessageItem};
-use crate::base::numbers::{bytes, grouped};
 
 /// `GET /intake/{number}`
 pub(super) async fn show(visitor: Visitor, Path(number): Path<i64>) -> Result<Markup, Failure> {

@@ -7,11 +7,11 @@ use maud::{Markup, html};
 use super::api::{Failure, Told};
 use super::export;
 use super::layout::{self, Place};
+use super::numbers::{counted, date, grouped};
 use super::parts::{csv_link, domain_name, hostile, hostile_or_dash, no_rows, other_errors, pages, time};
 use super::query::{Asked, query_escaped};
 use super::visitor::Visitor;
 use crate::api::{Attention, AttentionItem, AttentionTotals};
-use crate::base::numbers::{counted, grouped};
 
 /// Items of a kind that the first page shows.
 const SHOWN: usize = 3;
@@ -145,7 +145,7 @@ fn told(item: &AttentionItem) -> Markup {
                 b { (hostile_or_dash(item.org_name.as_deref())) } " has gone silent about " b { (domain) }
             }
             span .muted {
-                @if let Some(day) = &item.last_report { "last report on " (day) ", " }
+                @if let Some(day) = &item.last_report { "last report on " (date(day)) ", " }
                 (counted(item.messages, "message", "messages")) " in 30 days"
             }
         },

@@ -3,9 +3,9 @@
 use maud::{Markup, html};
 
 use super::glossary::term;
+use super::numbers::{grouped, percent};
 use super::query::Asked;
 use crate::api::StatsBody;
-use crate::base::numbers::{grouped, percent};
 
 /// What says which reports sums are of.
 pub(super) const AUTHENTICATED: &str = "authenticated";

@@ -1,12 +1,14 @@
 //! Charts as SVG. Places across are parts of the width, heights and letters are in the style sheet's own dots: bars grow with
 //! the page, letters do not. Colours are classes, so that a chart is right in the light, in the dark and on paper.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use maud::{Markup, html};
 
+use super::numbers::{date, decimal, grouped};
+use super::parts::plain;
 use crate::api::DayBody;
-use crate::base::numbers::grouped;
 
 /// Bars that are drawn; of more days several share one.
 const BARS_MAX: usize = 120;
@@ -42,25 +44,23 @@ pub(super) const SLIM: Shape = Shape {
 };
 
 /// One part of all bars.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Series {
     /// Class of its rectangles.
     pub class: &'static str,
-    /// What its messages are, after their number.
-    pub words: &'static str,
+    /// What its messages are, after their number. Strangers may have written it.
+    pub words: Cow<'static, str>,
+}
+
+impl Series {
+    pub const fn new(class: &'static str, words: &'static str) -> Self {
+        let words = Cow::Borrowed(words);
+        Self { class, words }
+    }
 }
 
 /// Whether messages passed, from the floor up.
-pub(super) const RESULTS: &[Series] = &[
-    Series {
-        class: "pass",
-        words: "passed",
-    },
-    Series {
-        class: "fail",
-        words: "failed",
-    },
-];
+pub(super) const RESULTS: &[Series] = &[Series::new("pass", "passed"), Series::new("fail", "failed")];
 
 /// The messages of a day, a number for each series.
 #[derive(Debug, Clone)]
@@ -141,10 +141,9 @@ pub(super) fn daily(drawn: &Drawn<'_>, shape: Shape) -> Markup {
             }
             g .hits {
                 @for (nth, bar) in bars.iter().enumerate() {
-                    @let says = bar.says(drawn);
                     rect x=(percent(left + wide * nth as f64)) width=(percent(wide)) y="0" height=(high)
-                        data-day=(bar.title) data-messages=(bar.all()) data-says=(says) {
-                        title { (bar.title) ": " (says) }
+                        data-day=(bar.title) data-messages=(bar.all()) {
+                        title { (bar.says(drawn)) }
                     }
                 }
             }
@@ -268,17 +267,26 @@ impl Bar {
         of_these.map(|(_, what)| what.as_str()).collect()
     }
 
-    /// Its numbers, and what changed: `12 passed, 3 failed; changed: dmarc record in DNS`.
-    fn says(&self, drawn: &Drawn<'_>) -> String {
-        let counts = drawn.series.iter().zip(&self.counts);
-        let counts: Vec<_> = counts
-            .map(|(series, count)| format!("{} {}", grouped(*count), series.words))
-            .collect();
-        let notes = self.notes(drawn.marks);
-        match notes.is_empty() {
-            true => counts.join(", "),
-            false => format!("{}; changed: {}", counts.join(", "), notes.join(", ")),
+    /// Its day, or the first and the last, as the visitor reads them.
+    fn days(&self) -> String {
+        let (first, last) = (date(&self.first), date(&self.last));
+        if self.first == self.last {
+            first.to_string()
+        } else {
+            format!("{first} to {last}")
         }
+    }
+
+    /// Its day, its numbers, and what changed, in lines: `12 passed`, `3 failed`, `changed: dmarc record in DNS`.
+    fn says(&self, drawn: &Drawn<'_>) -> String {
+        let mut lines = vec![self.days()];
+        let counts = drawn.series.iter().zip(&self.counts);
+        lines.extend(counts.map(|(series, count)| format!("{} {}", grouped(*count), plain(&series.words))));
+        let notes = self.notes(drawn.marks);
+        if !notes.is_empty() {
+            lines.push(format!("changed: {}", notes.join(", ")));
+        }
+        lines.join("\n")
     }
 }
 
@@ -351,7 +359,7 @@ fn short(number: u64) -> String {
         // Whole tenths: rounding cannot reach the next unit.
         Some((unit, name)) => match (number / unit, number % unit / (unit / 10)) {
             (whole, 0) => format!("{whole}{name}"),
-            (whole, tenths) => format!("{whole}.{tenths}{name}"),
+            (whole, tenths) => decimal(&format!("{whole}.{tenths}{name}")),
         },
     }
 }

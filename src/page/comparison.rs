@@ -2,9 +2,9 @@
 
 use maud::{Markup, html};
 
+use super::numbers::{counted, date, decimal, grouped, percent};
 use super::parts::figure;
 use crate::api::ComparisonBody;
-use crate::base::numbers::{counted, grouped, percent};
 
 /// The tiles with messages and what became of them, each with its difference from the days before. `below` is shown below the
 /// failing ones.
@@ -32,7 +32,7 @@ pub(super) fn explained(comparison: Option<&ComparisonBody>, week: Option<&Strin
     html! {
         @if let Some(ComparisonBody { complete, before }) = comparison {
             p .small.muted #compared {
-                "Compared are complete days: " (complete.from) " to " (complete.to) " with " (before.from) " to " (before.to) "."
+                "Compared are complete days: " (date(&complete.from)) " to " (date(&complete.to)) " with " (date(&before.from)) " to " (date(&before.to)) "."
                 @if let Some(week) = week { " " a href=(week) { "What changed since last week" } }
             }
         }
@@ -45,7 +45,7 @@ fn change(now: u64, before: u64) -> Markup {
         return html! { @if now > 0 { dd .small.muted { "none before" } } };
     }
     let (sign, text) = told(now, before);
-    html! { dd .small.muted title=(counted(before, "message before", "messages before")) { span aria-hidden="true" { (sign) " " } (text) } }
+    html! { dd .small.muted title=(counted(before, "message before", "messages before").to_string()) { span aria-hidden="true" { (sign) " " } (text) } }
 }
 
 /// A percentage of change with its sign, as tables show it. `None`: there was nothing before.
@@ -75,9 +75,9 @@ fn in_words(change: f64) -> String {
     match change {
         _ if change == 0.0 => "no change".to_owned(),
         1_000.0.. => format!("{}-fold", grouped((change / 100.0 + 1.0).round() as u64)),
-        _ if change.abs() < 0.1 => format!("{}0.1%", if change > 0.0 { "under +" } else { "under -" }),
-        _ if change.abs() < 10.0 => format!("{change:+.1}%"),
-        _ => format!("{change:+.0}%"),
+        _ if change.abs() < 0.1 => decimal(if change > 0.0 { "under +0.1%" } else { "under -0.1%" }),
+        _ if change.abs() < 10.0 => decimal(&format!("{change:+.1}%")),
+        _ => decimal(&format!("{change:+.0}%")),
     }
 }
 
@@ -94,10 +94,10 @@ fn points(both: &ComparisonBody) -> Markup {
     };
     let text = match points {
         _ if points == 0.0 => "no change".to_owned(),
-        _ => format!("{points:+.1} points"),
+        _ => decimal(&format!("{points:+.1} points")),
     };
     html! {
-        dd .small.muted title=(format!("{:.1}% before", both.before.pass_rate)) { span aria-hidden="true" { (sign) " " } (text) }
+        dd .small.muted title=(decimal(&format!("{:.1}%", both.before.pass_rate)) + " before") { span aria-hidden="true" { (sign) " " } (text) }
     }
 }
 

@@ -2,33 +2,48 @@
 
 use maud::{Markup, html};
 
-use super::authentic::OF_STATS;
+use super::authentic::{OF_STATS, is_on};
 use super::chart::{self, Day, Drawn, RESULTS, Series};
 use super::history::Change;
+use super::numbers::{date, grouped};
 use super::parts::{csv_link, hostile};
 use super::query::Asked;
 use super::tabs::done;
-use crate::api::{DayBody, StatsBody};
-use crate::base::numbers::grouped;
+use crate::api::{DayBody, PartBody, StatsBody};
 
 /// What bars are split by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Split {
     Result,
     Flow,
+    Service,
+    Reporter,
     Disposition,
 }
 
 impl Split {
-    const ALL: [Self; 3] = [Self::Result, Self::Flow, Self::Disposition];
+    const ALL: [Self; 5] = [
+        Self::Result,
+        Self::Flow,
+        Self::Service,
+        Self::Reporter,
+        Self::Disposition,
+    ];
 
-    /// What the address says; anything unknown is the result.
+    /// What the address says; anything that cannot be is the result.
     pub fn asked(asked: &Asked) -> Self {
         let word = asked.get("split").unwrap_or_default();
-        Self::ALL
-            .into_iter()
+        Self::offered(asked)
             .find(|split| split.word() == word)
             .unwrap_or(Self::Result)
+    }
+
+    /// Reporters have no sums of their own without the reports that are not authentic.
+    fn offered(asked: &Asked) -> impl Iterator<Item = Self> + use<> {
+        let is_on = is_on(asked);
+        Self::ALL
+            .into_iter()
+            .filter(move |split| *split != Self::Reporter || !is_on)
     }
 
     /// The value of `include` that it needs.
@@ -36,6 +51,8 @@ impl Split {
         match self {
             Self::Result => "",
             Self::Flow => "flows",
+            Self::Service => "services",
+            Self::Reporter => "reporters",
             Self::Disposition => "dispositions",
         }
     }
@@ -44,6 +61,8 @@ impl Split {
         match self {
             Self::Result => "",
             Self::Flow => "flow",
+            Self::Service => "service",
+            Self::Reporter => "reporter",
             Self::Disposition => "disposition",
         }
     }
@@ -52,20 +71,31 @@ impl Split {
         match self {
             Self::Result => "Result",
             Self::Flow => "Way",
+            Self::Service => "Service",
+            Self::Reporter => "Reporter",
             Self::Disposition => "Disposition",
         }
     }
 
-    const fn series(self) -> &'static [Series] {
+    fn series(self, parts: &[PartBody]) -> Vec<Series> {
         match self {
-            Self::Result => RESULTS,
-            Self::Flow => FLOWS,
-            Self::Disposition => DISPOSITIONS,
+            Self::Result => RESULTS.to_vec(),
+            Self::Flow => FLOWS.to_vec(),
+            Self::Service | Self::Reporter => {
+                let classes = PARTS.iter().zip(parts);
+                classes.map(|(class, part)| of_part(class, part)).collect()
+            }
+            Self::Disposition => DISPOSITIONS.to_vec(),
         }
     }
 
-    fn day(self, day: &DayBody) -> Day {
+    /// The `nth` day.
+    fn day(self, (nth, day): (usize, &DayBody), parts: &[PartBody]) -> Day {
         let counts = match self {
+            Self::Service | Self::Reporter => {
+                let of_part = |part: &PartBody| part.daily_messages.get(nth).copied().unwrap_or(0);
+                parts.iter().map(of_part).collect()
+            }
             Self::Result => vec![day.pass, day.fail],
             Self::Flow => {
                 let flows = day.flows.unwrap_or_default();
@@ -92,21 +122,37 @@ impl Split {
 
 /// The ways that mail came, what is well first.
 const FLOWS: &[Series] = &[
-    series("part a", "from own hosts"),
-    series("part b", "from services that sign for the domain"),
-    series("part c", "passed on"),
-    series("part d", "to fix"),
-    series("part e", "of others"),
+    Series::new("part a", "from own hosts"),
+    Series::new("part b", "from services that sign for the domain"),
+    Series::new("part c", "passed on"),
+    Series::new("part d", "to fix"),
+    Series::new("part e", "of others"),
 ];
 const DISPOSITIONS: &[Series] = &[
-    series("part a", "delivered"),
-    series("part b", "put into spam"),
-    series("part e", "refused"),
-    series("part c", "not known"),
+    Series::new("part a", "delivered"),
+    Series::new("part b", "put into spam"),
+    Series::new("part e", "refused"),
+    Series::new("part c", "not known"),
 ];
 
-const fn series(class: &'static str, words: &'static str) -> Series {
-    Series { class, words }
+/// Those with most messages, and all others.
+const PARTS: [&str; 6] = ["part a", "part b", "part c", "part d", "part e", "part f"];
+/// Longest name below a chart, in characters.
+const NAME_CHARS_MAX: usize = 40;
+
+fn of_part(class: &'static str, part: &PartBody) -> Series {
+    let words = match &part.name {
+        None => return Series::new("part f", "others"),
+        Some(name) if name.chars().count() > NAME_CHARS_MAX => {
+            let start: String = name.chars().take(NAME_CHARS_MAX - 1).collect();
+            start + "…"
+        }
+        Some(name) => name.clone(),
+    };
+    Series {
+        class,
+        words: words.into(),
+    }
 }
 
 /// The card.
@@ -114,26 +160,34 @@ pub(super) fn card(stats: &StatsBody, split: Split, changes: &[Change], (base, a
     let title = format!("Messages per {}", chart::unit(stats.daily_stats.len()));
     let label = format!(
         "{title} from {} to {}; the table below has the numbers",
-        stats.from, stats.to
+        date(&stats.from),
+        date(&stats.to)
     );
-    let days: Vec<Day> = stats.daily_stats.iter().map(|day| split.day(day)).collect();
-    let marks = marks(changes, stats);
+    let parts = stats.parts.as_deref().unwrap_or_default();
+    // Where five are all there is, no others are shown.
+    let parts = match parts.split_last() {
+        Some((others, named)) if others.total_messages == 0 && !named.is_empty() => named,
+        _ => parts,
+    };
+    let days = stats.daily_stats.iter().enumerate();
+    let days: Vec<Day> = days.map(|day| split.day(day, parts)).collect();
+    let (series, marks) = (split.series(parts), marks(changes, stats));
     let drawn = Drawn {
         days: &days,
-        series: split.series(),
+        series: &series,
         marks: &marks,
     };
     html! {
         section .card aria-labelledby="daily" {
             div .head {
                 h2 #daily { (title) }
-                div .segments role="group" aria-label="Split by" { @for other in Split::ALL {
+                div .segments role="group" aria-label="Split by" { @for other in Split::offered(asked) {
                     a href=(format!("{base}{}#daily", asked.with(&OF_STATS, &[("split", other.word())])))
                         aria-current=[(other == split).then_some("true")] { (other.title()) }
                 } }
                 (csv_link(&format!("{base}/days.csv{}", asked.only(&OF_STATS))))
             }
-            p .legend { @for series in drawn.series { span { (swatch(series.class)) (series.words) } }
+            p .legend { @for series in drawn.series { span { (swatch(series.class)) (hostile(&series.words)) } }
                 @if !marks.is_empty() { span { (line()) "a record or policy changed" } } }
             @for (class, shape) in [("wide", chart::WIDE), ("slim", chart::SLIM)] {
                 div .chart.(class) role="img" aria-label=(label) { (chart::daily(&drawn, shape)) }
@@ -163,7 +217,7 @@ fn changed(marks: &[(String, String)], base: &str) -> Markup {
     html! {
         p .small.muted {
             "Changed: "
-            @for (nth, (day, what)) in marks.iter().rev().take(NAMED).enumerate() { @if nth > 0 { "; " } (hostile(what)) " on " (day) }
+            @for (nth, (day, what)) in marks.iter().rev().take(NAMED).enumerate() { @if nth > 0 { "; " } (hostile(what)) " on " (date(day)) }
             @if marks.len() > NAMED { "; and " (marks.len() - NAMED) " more" }
             ". " a href=(format!("{base}/setup#history")) { "Before and after" }
         }
@@ -181,9 +235,9 @@ fn table(drawn: &Drawn<'_>) -> Markup {
             summary { "As a table" }
             div .scroll.low tabindex="0" role="region" aria-label="Table of days" {
                 table {
-                    thead { tr { th scope="col" { "Day (UTC)" } @for series in drawn.series { th scope="col" .num { (series.words) } } } }
+                    thead { tr { th scope="col" { "Day (UTC)" } @for series in drawn.series { th scope="col" .num { (hostile(&series.words)) } } } }
                     tbody { @for day in rows {
-                        tr { th scope="row" { (day.date) } @for count in &day.counts { td .num { (grouped(*count)) } } }
+                        tr { th scope="row" { (date(&day.date)) } @for count in &day.counts { td .num { (grouped(*count)) } } }
                     } }
                 }
             }

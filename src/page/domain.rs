@@ -11,6 +11,7 @@ use super::comparison::explained;
 use super::days::Split;
 use super::export;
 use super::glossary::term;
+use super::numbers::{counted, date, percent};
 use super::parts::{empty, figure, other_errors};
 use super::query::{Asked, RANGE};
 use super::tables::Columns;
@@ -18,7 +19,6 @@ use super::tabs::{Found, Tab, below, find, found, page, range_form};
 use super::visitor::Visitor;
 use super::{comparison, days, fails, history, readiness, senders, tables};
 use crate::api::{DomainBody, FlowBody, ReadinessBody, ReporterList, ServiceList, SignatureList, StatsBody};
-use crate::base::numbers::{counted, percent};
 
 /// Rows of the tables on a domain's first page.
 const FEW: u32 = 8;
@@ -145,7 +145,7 @@ fn figures(stats: &StatsBody, flows: &[FlowBody], asked: &Asked) -> Markup {
 
 fn no_messages(domain: &DomainBody, stats: &StatsBody) -> Markup {
     empty(
-        &format!("No messages from {} to {}", stats.from, stats.to),
+        &format!("No messages from {} to {}", date(&stats.from), date(&stats.to)),
         html! {
             @if domain.status == "verified" {
                 p { "Receivers send a report once a day: the first ones come a day or two after the DMARC record is published." }

@@ -5,11 +5,11 @@ use maud::{Markup, html};
 use super::api::{Failure, Told};
 use super::chart;
 use super::comparison::share;
+use super::numbers::{counted, date, grouped};
 use super::parts::{csv_link, dash, described, domain_name, empty, field_error, hostile, no_rows, pages, rate, status};
 use super::query::{Asked, RANGE};
 use crate::api::{Overview, OverviewItem, PolicyBody};
 use crate::base::clock::{format_instant, parse_instant};
-use crate::base::numbers::{counted, grouped};
 
 /// All parameters of the table. Those that have a field come first, and of these the range before the rest.
 pub(super) const NAMES: [&str; 14] = [
@@ -230,7 +230,7 @@ fn row(domain: &OverviewItem, asked: &Asked) -> Markup {
             td data-label="Status" { (status(&domain.status)) }
             td data-label="Policy" { (policy(domain.policy.as_ref())) }
             td .num data-label="Messages" { (grouped(all)) }
-            td .num data-label="Change" title=(counted(domain.messages_before, "message before", "messages before")) { (share(domain.change, all)) }
+            td .num data-label="Change" title=(counted(domain.messages_before, "message before", "messages before").to_string()) { (share(domain.change, all)) }
             td .num data-label="Fail" { (grouped(fail)) }
             td data-label="Pass" { @if all > 0 { (rate(all.saturating_sub(fail), fail)) } @else { (dash()) } }
             td .day data-label="Last data" { (day(domain.last_report_at.as_deref().and_then(before).as_deref())) }
@@ -248,7 +248,7 @@ fn before(instant: &str) -> Option<String> {
 /// The day of an instant; the time is in its title.
 fn day(instant: Option<&str>) -> Markup {
     html! { @match instant {
-        Some(instant) => { span title=(instant) { (instant.get(..10).unwrap_or(instant)) } }
+        Some(instant) => { span title=(instant) { (date(instant)) } }
         None => { (dash()) }
     } }
 }

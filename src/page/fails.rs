@@ -3,11 +3,11 @@
 use maud::{Markup, html};
 
 use super::glossary::term;
+use super::numbers::{counted, grouped};
 use super::parts::hostile;
 use super::query::{Asked, RANGE};
 use super::senders::service_link;
 use crate::api::{FailingBody, ReadinessBody};
-use crate::base::numbers::{counted, grouped};
 
 /// Senders that are listed; the others are in the list of services.
 const FEW: usize = 8;

@@ -10,12 +10,12 @@ use maud::{Markup, html};
 
 use super::api::{Failure, answer_of};
 use super::layout::{self, Place};
+use super::numbers::counted;
 use super::parts::hostile;
 use super::query::Asked;
 use super::state::PageState;
 use super::tabs::{self, Tab};
 use super::visitor::Visitor;
-use crate::base::numbers::counted;
 
 /// A failure on its way out: in the extensions of its answer.
 #[derive(Debug, Clone)]

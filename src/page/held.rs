@@ -9,12 +9,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::api::Failure;
+use super::numbers::grouped;
 use super::parts::{hostile, hostile_or_dash, time};
 use super::query::{Asked, query_escaped};
 use super::tabs::{Tab, below, find, page};
 use super::visitor::Visitor;
 use crate::api::{DecisionBody, DecisionInput, ReportBody, ReportItem, ReporterInput, TrustBody};
-use crate::base::numbers::grouped;
 
 /// What a list says of a report that does not count.
 pub(super) fn chip(report: &ReportItem) -> Markup {

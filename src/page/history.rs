@@ -4,11 +4,11 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::api::Failure;
+use super::numbers::counted;
 use super::parts::{hostile, time};
 use super::tabs::below;
 use super::visitor::Visitor;
 use crate::api::{FindingBody, FindingList};
-use crate::base::numbers::counted;
 
 /// Changes of each kind that are shown, the newest.
 const SHOWN: &str = "50";

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::api::{Failure, Told};
 use super::export;
 use super::layout::{self, Place};
+use super::numbers::{bytes, date, grouped};
 use super::parts::{
     csv_link, domain_name, empty, hostile, hostile_or_dash, no_rows, other_errors, pages_and_places, rate, time,
 };
@@ -18,7 +19,6 @@ use super::reports::notes;
 use super::uploads;
 use super::visitor::{Bare, Visitor};
 use crate::api::{Arrivals, MessageGroup, MessageGroups, MessageItem, MessageList, RefusedItem, RefusedList, Taken};
-use crate::base::numbers::{bytes, grouped};
 
 const PER_PAGE: &str = "25";
 const KINDS: [(&str, &str); 4] = [
@@ -135,7 +135,7 @@ fn not_taken(refused: &[RefusedItem]) -> Markup {
                             th scope="col" { "Last" }
                         } }
                         tbody { @for item in refused { tr {
-                            td .day data-label="Day" { (item.date) }
+                            td .day data-label="Day" { (date(&item.date)) }
                             th scope="row" data-label="Why" {
                                 span .chip.odd { (item.reason) } " "
                                 @if item.comes_again { span .muted { "told to try again" } }

@@ -16,6 +16,7 @@ mod days;
 mod decisions;
 mod domain;
 mod domains;
+mod elsewhere;
 mod export;
 mod fails;
 mod failure_reports;
@@ -27,7 +28,9 @@ mod history;
 mod intake;
 mod keys;
 mod layout;
+mod locale;
 mod mail_links;
+mod numbers;
 mod overview;
 mod parts;
 mod plausibility;
@@ -157,6 +160,7 @@ pub fn router_with(api: Router, store: Store, clock: Clock, options: PageOptions
         .layer(from_fn_with_state(state.clone(), failures::framed))
         .layer(from_fn(layout::protect))
         .fallback(failures::elsewhere)
+        .layer(from_fn(locale::localised))
         .layer(from_fn(compressed))
         .with_state(state)
 }

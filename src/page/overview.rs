@@ -10,6 +10,7 @@ use super::api::{Failure, Told};
 use super::comparison::{explained, figures};
 use super::export;
 use super::layout::{Place, page};
+use super::numbers::date;
 use super::parts::{empty, figure, other_errors};
 use super::query::{Asked, RANGE};
 use super::tabs::{last_data, range_form};
@@ -54,7 +55,7 @@ pub(super) async fn show(visitor: Visitor, asked: Asked) -> Result<(StatusCode, 
         div .head {
             div {
                 h1 { "Domains" }
-                @if let Told::Answer(overview) = &overview { p .muted { (overview.from) " to " (overview.to) } }
+                @if let Told::Answer(overview) = &overview { p .muted { (date(&overview.from)) " to " (date(&overview.to)) } }
             }
             @if visitor.has_account() { a .button.primary href="/add" { "Add a domain" } }
         }

@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use maud::{Markup, html};
 
 use super::api::Failure;
+use super::numbers::{counted, date, grouped, percent};
 use super::query::Asked;
 use crate::api::Pagination;
-use crate::base::numbers::{counted, grouped, percent};
 use crate::base::text::{Piece, pieces};
 
 /// A foreign text, kept from running into its surroundings: escaped, isolated from the direction of the text next to
@@ -55,8 +55,9 @@ pub(super) fn dash() -> Markup {
 
 /// A figure that stands by itself: its digits are never cut, and long ones are smaller.
 pub(super) fn figure(number: u64) -> Markup {
-    let text = grouped(number);
-    html! { @if text.len() > 11 { span .long { (text) } } @else { (text) } }
+    let number = grouped(number);
+    let is_long = number.to_string().chars().count() > 11;
+    html! { @if is_long { span .long { (number) } } @else { (number) } }
 }
 
 /// A domain's name, in Unicode and as DNS has it where the two differ.
@@ -71,10 +72,8 @@ pub(super) fn domain_name(name: &str, unicode_name: Option<&str>) -> Markup {
 
 /// An instant of the API, in UTC and to the minute.
 pub(super) fn time(instant: &str) -> Markup {
-    let text = instant
-        .get(..16)
-        .map_or_else(|| instant.to_owned(), |text| text.replace('T', " "));
-    html! { time datetime=(instant) { (text) " UTC" } }
+    let minute = instant.get(11..16).unwrap_or_default();
+    html! { time datetime=(instant) { (date(instant).to_string()) " " (minute) " UTC" } }
 }
 
 /// As [`time`], or a dash.
@@ -306,8 +305,8 @@ mod tests {
             (shown(1, 20_000, None, Some("9_1")), "/?page=1\" rel=\"first\"", "Next"),
             (
                 shown(3, 100_000, Some("9_1"), None),
-                "More than 100,000 rows",
-                "Page 3 of",
+                "More than <data value=\"100000\">100,000</data> rows",
+                "</data> of",
             ),
             (shown(1, 10, None, None), "10 rows", "href"),
         ] {

@@ -5,12 +5,12 @@ use axum::http::StatusCode;
 use maud::{Markup, html};
 
 use super::api::{Failure, Told};
+use super::numbers::{counted, date, grouped, percent};
 use super::parts::{empty, hostile, hostile_or_dash, other_errors};
 use super::query::{Asked, RANGE};
 use super::tabs::{Found, Tab, below, find, found, page, range_form};
 use super::visitor::Visitor;
 use crate::api::{ContradictionExample, PlausibilityBody, PlausibleFigures, ReporterPlausibilityBody};
-use crate::base::numbers::{counted, grouped, percent};
 
 /// Kinds of contradictions: the word of the API, and its title.
 const KINDS: [(&str, &str); 6] = [
@@ -130,7 +130,7 @@ fn reporters(id: &str, reporters: &[ReporterPlausibilityBody], total: u64) -> Ma
 fn newest(id: &str, example: &ContradictionExample) -> Markup {
     let number = example.report.rsplit('/').next().unwrap_or_default();
     html! {
-        a href=(format!("/view/{id}/reports/{number}")) { (example.day) } " "
+        a href=(format!("/view/{id}/reports/{number}")) { (date(&example.day)) } " "
         (hostile_or_dash(example.source_ip.as_deref()))
         @for kind in &example.kinds { div .small.muted { (title(kind)) } }
     }

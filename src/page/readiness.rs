@@ -2,9 +2,9 @@
 
 use maud::{Markup, html};
 
+use super::numbers::{counted, date, grouped};
 use super::parts::hostile;
 use crate::api::{FailingBody, ReadinessBody, StepBody, TagsBody};
-use crate::base::numbers::{counted, grouped};
 
 /// The card, for a domain about which something was reported.
 pub(super) fn card(view: &str, found: &ReadinessBody) -> Markup {
@@ -52,7 +52,7 @@ fn now(found: &ReadinessBody) -> Markup {
             _ => {}
         }
         @match &found.seen_since {
-            Some(day) => { ", seen by reporters since " (day) "." }
+            Some(day) => { ", seen by reporters since " (date(day)) "." }
             None if found.record == "own" => { ". The newest report saw another one." }
             None => { "." }
         }
@@ -174,7 +174,7 @@ mod tests {
         for (changes, expect) in [
             (
                 json!({}),
-                "Now: <code>p=none</code> in DNS, seen by reporters since 2026-01-02.",
+                "Now: <code>p=none</code> in DNS, seen by reporters since <time datetime=\"2026-01-02\">2026-01-02</time>.",
             ),
             (
                 json!({ "seen_since": null }),
@@ -190,7 +190,7 @@ mod tests {
             ),
             (
                 json!({ "record": "not_known", "origin": "report" }),
-                "Now: <code>p=none</code> in the newest report, seen by reporters since 2026-01-02.",
+                "Now: <code>p=none</code> in the newest report, seen by reporters since <time datetime=\"2026-01-02\">2026-01-02</time>.",
             ),
             (
                 json!({ "record": "not_known", "origin": "nothing", "seen_since": null, "published": none }),

@@ -5,12 +5,12 @@ use axum::http::StatusCode;
 use maud::{Markup, html};
 
 use super::api::{Failure, Told};
+use super::numbers::{counted, grouped};
 use super::parts::{described, empty, field_error, hostile, other_errors, time};
 use super::query::{Asked, RANGE};
 use super::tabs::{Tab, below, find, page};
 use super::visitor::Visitor;
 use crate::api::{ReceiptBody, ReceiptList, ServiceReceiptBody};
-use crate::base::numbers::{counted, grouped};
 
 /// Standings: the word of the API, its title and its colour.
 const STANDINGS: [(&str, &str, &str); 3] = [

@@ -9,6 +9,7 @@ use maud::{Markup, html};
 use super::api::{Failure, Told};
 use super::export;
 use super::held;
+use super::numbers::{counted, grouped, percent};
 use super::parts::{
     aligned, csv_link, dash, described, empty, field_error, figure, hostile, hostile_or_dash, no_rows, not_aligned,
     other_errors, pages_and_places, rate, result, time, token,
@@ -17,7 +18,6 @@ use super::query::{Asked, RANGE, query_escaped};
 use super::tabs::{Found, Tab, below, done, find, found, has_none, page, range_form};
 use super::visitor::Visitor;
 use crate::api::{DkimBody, MailBody, PolicyBody, RecordBody, ReportBody, ReportItem, ReportList, SpfBody, Word};
-use crate::base::numbers::{counted, grouped, percent};
 
 const PER_PAGE: &str = "50";
 const NAMES: [&str; 8] = ["days", "from", "to", "org", "result", "status", "page", "after"];

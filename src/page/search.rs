@@ -7,13 +7,11 @@ use maud::{Markup, html};
 use super::api::{Failure, Told};
 use super::export;
 use super::layout::{self, Place};
-use super::parts::{
-    csv_link, described, empty, field_error, hostile, hostile_or_dash, no_rows, other_errors, pages, rate,
-};
+use super::numbers::{counted, date, grouped};
+use super::parts::{csv_link, dash, described, empty, field_error, hostile, no_rows, other_errors, pages, rate};
 use super::query::{Asked, query_escaped};
 use super::visitor::Visitor;
 use crate::api::{Hit, HitTotals, SearchList};
-use crate::base::numbers::{counted, grouped};
 
 const PER_PAGE: &str = "50";
 /// Parameters that links keep.
@@ -122,7 +120,7 @@ fn found(asked: &Asked, sought: &str, list: &SearchList) -> Markup {
 
 fn nothing(list: &SearchList) -> Markup {
     let text = html! { p {
-        "Nothing from " (list.from) " to " (list.to) " has this text. Choose more days, or a shorter part of the name."
+        "Nothing from " (date(&list.from)) " to " (date(&list.to)) " has this text. Choose more days, or a shorter part of the name."
     } };
     empty("Nothing found", text)
 }
@@ -152,7 +150,7 @@ fn table(asked: &Asked, hits: &[Hit]) -> Markup {
                     td data-label="In domain" { a href=(format!("/view/{}", hit.domain_id)) { (hostile(&hit.domain)) } }
                     td .num data-label="Messages" { (grouped(hit.count)) }
                     td data-label="Pass" { (rate(hit.pass_count, hit.count.saturating_sub(hit.pass_count))) }
-                    td data-label="Last seen" { (hostile_or_dash(hit.last_seen.as_deref())) }
+                    td data-label="Last seen" { @match hit.last_seen.as_deref() { Some(day) => { (date(day)) } None => { (dash()) } } }
                 } } }
             }
         }

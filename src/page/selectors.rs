@@ -3,9 +3,9 @@
 use maud::{Markup, html};
 
 use super::glossary::term;
+use super::numbers::{counted, date, grouped};
 use super::parts::{hostile, rate, token};
 use crate::api::{SelectorBody, SelectorList};
-use crate::base::numbers::{counted, grouped};
 
 /// Standings: the word of the API, its title and its colour.
 const STANDINGS: [(&str, &str, &str); 4] = [
@@ -58,7 +58,7 @@ fn row(one: &SelectorBody) -> Markup {
         td data-label="Standing" { span .chip.(class) { (title) } }
         td .num data-label="Messages" { (grouped(one.pass_count.saturating_add(one.fail_count))) }
         td data-label="Signature passes" { (rate(one.pass_count, one.fail_count)) }
-        td .day data-label="Last seen" { (one.last_seen) }
+        td .day data-label="Last seen" { (date(&one.last_seen)) }
     } }
 }
 

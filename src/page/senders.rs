@@ -7,13 +7,13 @@ use maud::{Markup, html};
 
 use super::api::{Failure, Told};
 use super::glossary::term;
+use super::numbers::{counted, grouped};
 use super::parts::{csv_link, empty, hostile, no_rows, other_errors, pages, plain, rate};
 use super::query::{Asked, RANGE};
 use super::tabs::{Found, Tab, below, find, found, has_none, page, range_form};
 use super::visitor::Visitor;
 use super::{decisions, export};
 use crate::api::{FlowBody, NameBody, ServiceBody, ServiceList};
-use crate::base::numbers::{counted, grouped};
 
 const PER_PAGE: &str = "50";
 /// Parameters that the list keeps.

@@ -105,7 +105,11 @@ pub(super) async fn show(visitor: Visitor, Path(id): Path<String>, asked: Asked)
     let done = required.iter().filter(|record| record.verified).count();
     let content = html! {
         @if asked.get("added").is_some() {
-            p .notice.good role="status" { (hostile(&domain.name)) " was added. Publish these records where its DNS is kept, then verify. What it publishes already stays." }
+            p .notice.good role="status" {
+                (hostile(&domain.name)) " was added. "
+                @if required.is_empty() { "There is no record to publish yet; reports that you have already can be " a href="/upload" { "uploaded" } "." }
+                @else { "Publish these records where its DNS is kept, then verify. What it publishes already stays." }
+            }
         }
         @if asked.get("verified").is_some() { p .notice role="status" { "DNS was asked just now." } }
         section .card aria-labelledby="state" {
@@ -132,6 +136,13 @@ pub(super) async fn show(visitor: Visitor, Path(id): Path<String>, asked: Asked)
                     button .copy.js type="button" data-copy=(address) aria-label="Copy the address for reports" { "Copy" } }
             }
             @for advice in &domain.setup_advice { p .bad { (advice) } }
+            @if domain.rua_address.is_none() {
+                p .muted {
+                    "The setting is the name of a host that receives mail for Tallymark: " code { "rua_host = \"reports.example.net\"" }
+                    " below " code { "[installation]" } " in the settings file, or "
+                    code { "TALLYMARK__INSTALLATION__RUA_HOST" } " in the environment. Start Tallymark again with it."
+                }
+            }
         }
         @for record in required { (record_card(record)) }
         @if !optional.is_empty() {

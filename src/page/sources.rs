@@ -6,6 +6,7 @@ use axum::response::Response;
 use maud::{Markup, html};
 
 use super::api::{Failure, Told};
+use super::numbers::{counted, date, grouped, percent};
 use super::parts::{
     csv_link, described, empty, field_error, figure, hostile, hostile_or_dash, no_rows, other_errors, pages, rate,
     sortable, time,
@@ -14,9 +15,8 @@ use super::query::{Asked, RANGE, query_escaped};
 use super::reports::record_cells;
 use super::tabs::{Found, Tab, below, done, find, found, has_none, page, range_form};
 use super::visitor::Visitor;
-use super::{authentic, decisions, export, senders};
-use crate::api::{SourceBody, SourceDetail, SourceList};
-use crate::base::numbers::{counted, grouped, percent};
+use super::{authentic, decisions, elsewhere, export, senders};
+use crate::api::{SourceBody, SourceDetail, SourceDomainList, SourceList};
 
 const PER_PAGE: &str = "50";
 /// What links within the list keep.
@@ -166,8 +166,8 @@ pub(super) fn table(view: &str, asked: &Asked, sources: &[SourceBody], sorted_at
                     td .num data-label="Fail" { (grouped(source.fail_count)) }
                     td .num data-label="DKIM" { (percent(source.dkim_aligned, source.count.saturating_sub(source.dkim_aligned))) }
                     td .num data-label="SPF" { (percent(source.spf_aligned, source.count.saturating_sub(source.spf_aligned))) }
-                    td .day data-label="First seen" { (source.first_seen) }
-                    td .day data-label="Last seen" { (source.last_seen) }
+                    td .day data-label="First seen" { (date(&source.first_seen)) }
+                    td .day data-label="Last seen" { (date(&source.last_seen)) }
                 } } }
             }
         }
@@ -199,6 +199,13 @@ pub(super) async fn one(
     } = found(&visitor, &id, asked, path, is_empty).await?;
     let base = format!("/view/{id}/sources/{}", query_escaped(&address));
     let range = asked.only(&RANGE);
+    let others = match &detail {
+        Told::Answer(_) if address != UNKNOWN => Some(visitor.api.ask::<SourceDomainList>(below(
+            &id,
+            &format!("/dmarc/sources/{}/domains{range}", query_escaped(&address)),
+        )?)),
+        _ => None,
+    };
     let content = html! {
         nav .crumbs aria-label="Way back to the sources" { a href=(format!("/view/{id}/sources{range}")) { "Sources" } }
         h2 .mono { @if address == UNKNOWN { "No readable address" } @else { (hostile(&address)) } }
@@ -212,6 +219,7 @@ pub(super) async fn one(
             (identity(&detail.source, &detail.ptr_state))
             (source_figures(&detail.source))
             (decisions::of_source(&visitor, &id, &detail.source))
+            @if let Some(others) = others { (elsewhere::card(&others.await?, &address, &asked)) }
             section .card aria-labelledby="records" {
                 div .head {
                     h2 #records { "Records behind it" }
@@ -288,8 +296,8 @@ fn source_figures(source: &SourceBody) -> Markup {
             div { dt { "Messages" } dd { (figure(source.count)) } }
             div { dt { "Pass DMARC" } dd { (percent(source.pass_count, source.fail_count)) } }
             div { dt { "Fail" } dd .bad[source.fail_count > 0] { (figure(source.fail_count)) } }
-            div { dt { "First seen" } dd .day { (source.first_seen) } }
-            div { dt { "Last seen" } dd .day { (source.last_seen) } }
+            div { dt { "First seen" } dd .day { (date(&source.first_seen)) } }
+            div { dt { "Last seen" } dd .day { (date(&source.last_seen)) } }
         }
     }
 }

@@ -7,12 +7,12 @@ use serde_json::json;
 
 use super::api::{Failure, Told};
 use super::glossary::term;
-use super::parts::{described, empty, field_error, figure, hostile, hostile_or_dash, other_errors};
+use super::numbers::{counted, date, grouped};
+use super::parts::{dash, described, empty, field_error, figure, hostile, other_errors};
 use super::query::{Asked, RANGE};
 use super::tabs::{Found, Tab, below, find, found, page, range_form};
 use super::visitor::Visitor;
 use crate::api::{MailFromBody, SPF_CHARS_MAX, ServiceShift, SimulationBody, SpfTermBody, SpfUsageBody};
-use crate::base::numbers::{counted, grouped};
 
 /// Standings: the word of the API, its title and its colour.
 const STANDINGS: [(&str, &str, &str); 6] = [
@@ -122,7 +122,7 @@ fn terms(terms: &[SpfTermBody]) -> Markup {
                     }
                     td data-label="Standing" { (standing(&one.standing)) }
                     td .num data-label="Messages" { (grouped(one.messages)) }
-                    td .day data-label="Last day" { (hostile_or_dash(one.last_day.as_deref())) }
+                    td .day data-label="Last day" { @match one.last_day.as_deref() { Some(day) => { (date(day)) } None => { (dash()) } } }
                     td .num data-label="Lookups" { (one.lookups) }
                     td .num data-label="Would lose" { (grouped(one.would_lose)) }
                 } } }

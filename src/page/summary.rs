@@ -7,12 +7,12 @@ use serde_json::Value;
 
 use super::api::{Failure, Told};
 use super::layout::{self, Place};
+use super::numbers::{counted, date, grouped, percent};
 use super::parts::{domain_name, figure, hostile, other_errors, plain};
 use super::query::{Asked, query_escaped};
 use super::tabs::{below, find};
 use super::visitor::Visitor;
 use crate::api::{DigestPreview, DomainBody};
-use crate::base::numbers::{counted, grouped, percent};
 
 const PERIODS: [(&str, &str); 2] = [("weekly", "Week"), ("monthly", "Month")];
 /// Lists of a digest: the member, its heading, and the number of its rows with those that are not listed.
@@ -53,9 +53,10 @@ pub(super) async fn show(
 
 fn sheet(domain: &DomainBody, data: &Value) -> Markup {
     let of_domain = &data["domains"][0];
+    let day = |member| date(word(data, member));
     html! {
         p #period .muted {
-            (word(data, "from")) " to " (word(data, "to")) ", compared with " (word(data, "previous_from")) " to " (word(data, "previous_to"))
+            (day("from")) " to " (day("to")) ", compared with " (day("previous_from")) " to " (day("previous_to"))
         }
         (figures(data))
         section .card aria-labelledby="policy" {
@@ -81,13 +82,13 @@ fn sheet(domain: &DomainBody, data: &Value) -> Markup {
 fn figures(data: &Value) -> Markup {
     let both = |member: &str| (number(data, member), number(data, &format!("previous_{member}")));
     let ((messages, messages_before), (failed, failed_before)) = (both("message_count"), both("fail_count"));
-    let before = |text: String| html! { dd .small.muted { (text) " before" } };
+    let before = |text: Markup| html! { dd .small.muted { (text) " before" } };
     html! {
         dl .figures {
-            div { dt { "Messages" } dd { (figure(messages)) } (before(grouped(messages_before))) }
+            div { dt { "Messages" } dd { (figure(messages)) } (before(html! { (grouped(messages_before)) })) }
             div { dt { "Pass DMARC" } dd { (percent(messages.saturating_sub(failed), failed)) }
-                (before(percent(messages_before.saturating_sub(failed_before), failed_before))) }
-            div { dt { "Fail" } dd .bad[failed > 0] { (figure(failed)) } (before(counted(failed_before, "message", "messages"))) }
+                (before(html! { (percent(messages_before.saturating_sub(failed_before), failed_before)) })) }
+            div { dt { "Fail" } dd .bad[failed > 0] { (figure(failed)) } (before(html! { (counted(failed_before, "message", "messages")) })) }
         }
     }
 }

@@ -8,13 +8,13 @@ use maud::{Markup, html};
 use super::api::{Failure, Told};
 use super::export;
 use super::glossary::term;
+use super::numbers::{date, grouped};
 use super::parts::{csv_link, dash, empty, hostile, no_rows, other_errors, pages, rate, token};
 use super::query::{Asked, RANGE};
 use super::selectors;
 use super::tabs::{Found, Tab, below, find, found, has_none, page, range_form};
 use super::visitor::Visitor;
 use crate::api::{ReporterBody, ReporterList, SelectorList, SignatureBody, SignatureList};
-use crate::base::numbers::grouped;
 
 const PER_PAGE: &str = "50";
 const PAGED: [&str; 4] = ["days", "from", "to", "page"];
@@ -177,7 +177,7 @@ pub(super) fn signature_table(signatures: &[SignatureBody], columns: Columns) ->
 }
 
 fn day(day: Option<&str>) -> Markup {
-    day.map_or_else(dash, |day| html! { (day) })
+    day.map_or_else(dash, |day| html! { (date(day)) })
 }
 
 /// `GET /view/{id}/dkim.csv`

@@ -6,11 +6,11 @@ use serde::de::DeserializeOwned;
 
 use super::api::{Failure, Told};
 use super::layout::{self, Place};
+use super::numbers::{date, grouped};
 use super::parts::{described, domain_name, field_error, hostile, plain, status};
 use super::query::{Asked, RANGE};
 use super::visitor::Visitor;
 use crate::api::{Dispositions, DomainBody, Pagination, StatsBody};
-use crate::base::numbers::grouped;
 
 /// Which page of a domain is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -210,7 +210,7 @@ pub(super) fn done(dispositions: &Dispositions) -> Markup {
 pub(super) fn last_data(day: &str) -> Markup {
     html! {
         p .notice role="status" {
-            "Nothing was reported for the last 30 days. The last data is of " b { (day) } ": shown are the 30 days up to it."
+            "Nothing was reported for the last 30 days. The last data is of " b { (date(day)) } ": shown are the 30 days up to it."
         }
     }
 }

@@ -7,12 +7,12 @@ use maud::{Markup, html};
 
 use super::api::{Failure, Told};
 use super::export;
+use super::numbers::{date, grouped};
 use super::parts::{csv_link, empty, hostile_or_dash, no_rows, other_errors, pages, rate, token};
 use super::query::{Asked, RANGE};
 use super::tabs::{Tab, below, find, page, range_form};
 use super::visitor::Visitor;
 use crate::api::{TlsFailureBody, TlsFailureList, TlsPolicySums, TlsStats};
-use crate::base::numbers::grouped;
 
 const PER_PAGE: &str = "50";
 const PAGED: [&str; 4] = ["days", "from", "to", "page"];
@@ -119,7 +119,7 @@ fn failure_table(failures: &[TlsFailureBody]) -> Markup {
                     td data-label="Receiving host" { (hostile_or_dash(failure.receiving_mx.as_deref())) }
                     td data-label="Sending server" { (token(failure.sending_mta_ip.as_deref())) }
                     td .num data-label="Sessions" { (grouped(failure.sessions)) }
-                    td .day data-label="Last seen" { (failure.last_seen) }
+                    td .day data-label="Last seen" { (date(&failure.last_seen)) }
                 } } }
             }
         }

@@ -10,12 +10,12 @@ use maud::{Markup, html};
 
 use super::api::Failure;
 use super::layout::{self, Place};
+use super::numbers::counted;
 use super::parts::{hostile, hostile_or_dash};
 use super::query::query_escaped;
 use super::tabs::below;
 use super::visitor::Visitor;
 use crate::api::{DomainList, Taken, TakenAside, TakenReport};
-use crate::base::numbers::counted;
 
 /// What stands before the first file of a form: two boundaries, a head and a token.
 const HEAD_BYTES_MAX: usize = 4 * 1024;

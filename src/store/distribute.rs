@@ -14,7 +14,7 @@ macro_rules! statements {
 /// Every statement of a file about these tables that one domain's business needs: each must go to one server, as must those for
 /// many rows.
 pub(super) const HOT: &[&Statement] = statements![
-    "daily_facets_all" "daily_facets_by_day" "daily_facets_range" "domain_clear_daily_facets"
+    "daily_facets_all" "daily_facets_by_day" "daily_facets_named" "daily_facets_range" "domain_clear_daily_facets"
     "report_before" "report_latest" "report_newest" "report_newest_long"
     "decision_add" "decision_change" "decision_list" "decision_remove" "domain_clear_decisions"
     "finding_begun" "finding_by_no" "finding_forget" "finding_list" "finding_page" "finding_rejudge" "finding_snooze" "finding_snoozed" "finding_wake"

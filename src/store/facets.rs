@@ -51,6 +51,17 @@ pub struct SignatureDay {
     pub fail: u64,
 }
 
+/// Messages of one day in the reports of one reporter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReporterDay {
+    pub org_name: String,
+    pub day: Day,
+    pub messages: u64,
+}
+
+/// Reporters whose days are read together, at most.
+pub const NAMED_REPORTERS: usize = 5;
+
 /// Days of signatures that are read: more than two hundred signers on each day of a year. Of more, the newest are.
 const SIGNATURE_DAYS_MAX: i64 = 100_000;
 
@@ -243,6 +254,34 @@ impl Store {
             days.push(one);
         }
         days.retain(|one| one.pass > 0 || one.fail > 0);
+        Ok(days)
+    }
+
+    /// The messages of up to [`NAMED_REPORTERS`] reporters on each day of a range, in no order.
+    pub async fn reporter_days(
+        &self,
+        domain: DomainId,
+        range: DayRange,
+        names: &[&str],
+    ) -> Result<Vec<ReporterDay>, StoreError> {
+        let Some(first) = names.first() else {
+            return Ok(Vec::new());
+        };
+        let mut args = facet_args(domain, FacetKind::Reporter, range);
+        // The statement takes as many names as it has places for.
+        for nth in 0..NAMED_REPORTERS {
+            args = args.text(names.get(nth).unwrap_or(first));
+        }
+        let mut conn = self.read().await?;
+        let rows = Conn(&mut conn).all(sql!("daily_facets_named"), args).await?;
+        let mut days = Vec::with_capacity(rows.len());
+        for row in &rows {
+            days.push(ReporterDay {
+                org_name: row.text("facet")?,
+                day: day(row.opt_int("day")?).unwrap_or(range.last),
+                messages: messages(row.count("pass")?, row.count("fail")?),
+            });
+        }
         Ok(days)
     }
 

@@ -117,7 +117,7 @@ pub use distribute::{Distributed, Misrouted};
 pub use error::{Behind, Fault, NoRoom, StoreError};
 pub use events::{ALL_EVENTS, Event, EventKind, Wanted};
 pub use export::ExportedRecord;
-pub use facets::{Reporter, Signature, SignatureDay};
+pub use facets::{NAMED_REPORTERS, Reporter, ReporterDay, Signature, SignatureDay};
 pub use failures::{FailureDetail, FailureFilter, FailureSummary, NewFailure};
 pub use feeds::FailingFeed;
 pub use figures::{Sender, SourceOrder, SourceQuery};

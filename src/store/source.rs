@@ -9,8 +9,9 @@ use crate::base::{Day, DayRange, DomainId, ReportNo};
 use crate::tally::{SPREAD_DAYS_MAX, Spread, Totals};
 
 use super::db::{Args, Conn};
+use super::figures::each_packed;
 use super::sql::sql;
-use super::{ListedMax, ListedRecord, ReportSummary, Source, Store, StoreError, listed, records, reports};
+use super::{ListedMax, ListedRecord, ReportSummary, Source, Store, StoreError, listed, records, reports, rollup};
 
 /// Reports looked up at a time, looked through for one answer, and the records in them.
 const REPORTS_AT_ONCE: i64 = 256;
@@ -48,6 +49,27 @@ pub struct SourcePlace {
 }
 
 impl Store {
+    /// The figures of one address in a range of days, and how many bytes of the roll-ups were read for it.
+    pub async fn source_figures(
+        &self,
+        domain: DomainId,
+        address: IpAddr,
+        range: DayRange,
+    ) -> Result<(Option<Source>, usize), StoreError> {
+        let mut conn = self.read().await?;
+        let (mut source, mut bytes) = (None, 0);
+        each_packed(&mut Conn(&mut conn), domain, range, |day, packed| {
+            bytes += packed.len();
+            rollup::decode(packed, |other, totals| {
+                if other == Some(address) {
+                    add(&mut source, other, (day, totals));
+                }
+            })
+        })
+        .await?;
+        Ok((source, bytes))
+    }
+
     /// The figures of one address in a range of days and `count` of its records, unless there are fewer or too many
     /// reports would have to be looked through for them. `before` goes on where an earlier answer ended.
     ///
@@ -167,16 +189,21 @@ async fn find(
     super::figures::each_day(conn, domain, range, |day, other, totals| {
         if other == address {
             days.insert(day);
-            let one = source.get_or_insert(Source {
-                address,
-                totals: Totals::default(),
-                first_seen: day,
-                last_seen: day,
-            });
-            one.totals.add(totals);
-            one.last_seen = day;
+            add(&mut source, address, (day, totals));
         }
     })
     .await?;
     Ok((source, days))
+}
+
+/// Adds a day of an address. Days come ascending.
+fn add(source: &mut Option<Source>, address: Option<IpAddr>, (day, totals): (Day, &Totals)) {
+    let one = source.get_or_insert(Source {
+        address,
+        totals: Totals::default(),
+        first_seen: day,
+        last_seen: day,
+    });
+    one.totals.add(totals);
+    one.last_seen = day;
 }

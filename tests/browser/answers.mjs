@@ -78,7 +78,11 @@ await withBrowser({ viewport: { width: 1280, height: 860 }, reducedMotion: "redu
   await page.goto(origin + view);
   assert.equal(await page.locator(".chart.wide line.mark").count(), 1);
   assert.match(await text("section:has(#daily)"), /Changed: dmarc record in DNS on 2026-03-20/);
-  for (const [title, words] of [["Way", ["from own hosts", "to fix"]], ["Disposition", ["delivered", "refused"]], ["Result", ["passed", "failed"]]]) {
+  const splits = [
+    ["Way", ["from own hosts", "to fix"]], ["Service", ["Mailchimp Transactional (Mandrill)"]], ["Reporter", ["google.com", "Outlook.com", "Reporter"]],
+    ["Disposition", ["delivered", "refused"]], ["Result", ["passed", "failed"]],
+  ];
+  for (const [title, words] of splits) {
     await click(`section:has(#daily) .segments a:text-is('${title}')`);
     const legend = await text(".legend");
     for (const word of words) assert.ok(legend.includes(word), `${title}: ${legend}`);
@@ -151,7 +155,7 @@ await withBrowser({ viewport: { width: 1280, height: 860 }, reducedMotion: "redu
   assert.match(await text("#uploaded"), /^1 new report, 1 was here already, 0 parts/);
 
   step("faults that pages had once");
-  await faults(page, origin, view);
+  await faults(page, origin, key, view);
   watched.clean();
 });
 

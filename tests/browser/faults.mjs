@@ -1,8 +1,36 @@
 // Faults that pages had once, looked for in a browser. example.com has 25 days of reports up to 2026-03-22; the clock stands on 2026-03-23.
+//
+// | fault                                                           | where it is looked for                                      |
+// |-----------------------------------------------------------------|-------------------------------------------------------------|
+// | B10 an unknown address is JSON                                  | here, "An unknown address"                                  |
+// | B11 a mistake in an address costs the tabs                      | here, "A mistake in an address"                             |
+// | B12 a refused form loses what was typed                         | here, "A form that is refused"                              |
+// | B13 the last report is its begin, or its arrival                | many.mjs, "last data and arrival"                           |
+// | B14 the range is lost on the way to reports                     | here, "The days go along"                                   |
+// | B15 titles, labels and heights of charts                        | looks.mjs, "titles say what a bar is", and layout.mjs       |
+// | B16 gaps in tiles, small or cut labels                          | layout.mjs at eight widths, by looks.mjs and levels.mjs     |
+// | B17 chips and selectors break inside                            | layout.mjs                                                  |
+// | B18 the active tab is out of sight                              | layout.mjs                                                  |
+// | B19 dropped records are "no records"; pages behind the last one | many.mjs, "dropped records"; here, "A page behind"          |
+// | B20 missing records are "to be changed", optional ones a must   | here, "What is missing"                                     |
+// | B21, B22 sentences of commands, a second demo                   | no page: tests/it/cli/told.rs, tests/it/cli/demo.rs         |
+// | B23 pass and fail are one grey                                  | looks.mjs, "told apart", in grey and with fewer colours      |
+// | B24 nearly all looks like all                                   | looks.mjs, "some never looks like all"                      |
+// | B25 no sign-in over plain HTTP                                  | insecure.mjs                                                |
+// | B26 attention leaves domains out without saying so              | many.mjs, "every domain that needs attention"               |
+// | B27 percentages off the line, columns that touch                | looks.mjs, "a percentage stands on the line"; layout.mjs    |
+// | B28 names as xn-- only                                          | here, "A name is shown in both forms"                       |
+// | B29 values of the chart are not announced, landmarks            | looks.mjs, "what the arrow keys reach"; levels.mjs          |
+// | B30 a search changes the tiles                                  | here, "A search changes the list alone"                     |
+// | B31 windows in the viewer's zone                                | looks.mjs, in the zone of Los Angeles                       |
+// | B32 names of files; a quarantined item; the session has ended   | here, "A file has the name", "after the session"; answers.mjs |
+//
+// Of the habits: sorting, busy buttons and tags are in walk.mjs, numbers and dates of the visitor in locales.mjs, every level of axe-core and
+// every page in levels.mjs, compression in tests/it/page/compression.rs.
 import assert from "node:assert/strict";
 
-/** Looks for each on the pages of a signed-in user; `view` is the address of example.com. */
-export async function faults(page, origin, view) {
+/** Looks for each on the pages of a user who signed in with `key`; `view` is the address of example.com. */
+export async function faults(page, origin, key, view) {
   const text = (selector) => page.locator(selector).first().innerText();
   const rows = () => page.locator("tbody tr").count();
 
@@ -83,4 +111,14 @@ export async function faults(page, origin, view) {
   await page.goto(`${origin}${view}/sources?days=7`);
   const [file] = await Promise.all([page.waitForEvent("download"), page.click("a.csv >> nth=0")]);
   assert.match(file.suggestedFilename(), /^example\.com_\w+_2026-03-17_2026-03-23\.csv$/);
+
+  // A form that is sent after the session has ended says so, and leads back.
+  await page.goto(`${origin}${view}/settings`);
+  await page.context().clearCookies();
+  await page.click("button:text-is('Save')");
+  await page.waitForURL("**/sign-in?unsaved=true**");
+  assert.match(await text("[role=alert]"), /Nothing was saved/);
+  await page.fill("#key", key);
+  await page.click("button[type=submit]");
+  await page.waitForURL(`${origin}${view}/settings`);
 }

@@ -47,9 +47,18 @@ await withBrowser({ viewport: { width: 1280, height: 860 } }, async (context) =>
   for (const path of [
     "/", "/intake", "/intake?kind=all", view, `${view}/sources`, `${view}/sources?group=address`, `${view}/sources/198.51.100.1`, `${view}/decisions`,
     `${view}/reporters`, `${view}/reporters?page=2`, `${view}/dkim`, `${view}/dkim?page=2`, `${view}/spf`, `${view}/plausibility`, `${view}/receipts?day=2026-03-20`, `${view}/reports`, `${view}/reports?page=2`, `${view}/setup`,
-    `${view}/summary`, `${view}/summary?period=monthly`, `${view}?split=flow`, `${view}?split=disposition`,
+    `${view}/summary`, `${view}/summary?period=monthly`, `${view}?split=flow`, `${view}?split=disposition`, `${view}?split=service`,
   ]) {
     await safe(path);
+  }
+  // Names of reporters in the legend, the tips and the table of a chart, cut where they are long.
+  const reporters = await safe(`${view}?split=reporter`);
+  const legend = (await page.locator(".legend bdi").allTextContents()).filter((name) => name !== "others");
+  assert.equal(legend.length, 5);
+  for (const name of legend) {
+    const start = name.replace(/…$/, "");
+    assert.ok(attacks.some(({ payload }) => shown(payload).trim().startsWith(start.trim())), name);
+    assert.ok(reporters.split(name).length > 2, `${name} heads a column, too`);
   }
   // Inside of what could not be read, and in the history of a record.
   await safe("/intake");

@@ -2,80 +2,28 @@
 // There are example.com with figures up to 10^15 and more than a year of days, a name in Unicode, and a report that warns.
 import assert from "node:assert/strict";
 import { signIn, withBrowser } from "./browser.mjs";
+import { looks } from "./layout.mjs";
 import { accessible, watch } from "./pages.mjs";
 
 const [origin, key] = process.argv.slice(2);
 const step = (name) => console.log(`-- ${name}`);
 const below = ["", "?days=365", "?days=1", "/sources", "/decisions", "/sources?group=address", "/sources/192.0.2.7?days=365", "/reporters", "/plausibility", "/receipts?day=2026-03-20", "/dkim", "/spf", "/reports", "/reports/1", "/setup", "/settings", "?split=flow", "?split=disposition", "/summary"];
 
-/** What is wrong with the page that is shown: boxes that cut, tiles that leave a gap, chips and tabs out of place. */
-function looks() {
-  const wrong = [];
-  const say = (what, element) => wrong.push(`${what}: ${element.outerHTML.slice(0, 160)}`);
-  const edges = (element) => {
-    const range = document.createRange();
-    range.selectNodeContents(element);
-    return range.getBoundingClientRect();
-  };
-  const { clientWidth } = document.documentElement;
-  if (document.documentElement.scrollWidth > clientWidth) wrong.push(`the page is ${document.documentElement.scrollWidth} wide on ${clientWidth}`);
-  for (const element of document.querySelectorAll("body *")) {
-    const style = getComputedStyle(element);
-    if (element.matches(".hidden, .skip, .who > .muted, svg *") || style.display === "none") continue;
-    const cuts = [style.overflowX, style.overflowY].some((how) => ["hidden", "clip"].includes(how));
-    if (cuts && (element.scrollWidth > element.clientWidth + 1 || element.scrollHeight > element.clientHeight + 1)) say("cut", element);
-    if (style.textOverflow === "ellipsis" && !element.matches("input")) say("shortened", element);
-  }
-  for (const tiles of document.querySelectorAll(".figures")) {
-    const outer = tiles.getBoundingClientRect();
-    const rows = new Map();
-    for (const tile of tiles.children) {
-      const box = tile.getBoundingClientRect();
-      rows.set(Math.round(box.top), Math.max(rows.get(Math.round(box.top)) ?? 0, box.right));
-      const text = edges(tile.querySelector("dd"));
-      if (text.right > box.right || text.left < box.left || text.bottom > box.bottom) say("a figure is outside of its tile", tile);
-    }
-    for (const right of rows.values()) if (outer.right - right > 3) say(`a gap of ${outer.right - right} in the tiles`, tiles);
-  }
-  for (const chip of document.querySelectorAll(".chip:not(.text), .whole")) {
-    const lines = new Set([...chip.getClientRects()].map((box) => Math.round(box.top)));
-    const high = chip.getBoundingClientRect().height;
-    if (lines.size > 1 || high > 2 * Number.parseFloat(getComputedStyle(chip).fontSize) + 6) say("broken in two", chip);
-  }
-  for (const tab of document.querySelectorAll(".tabs a[aria-current]")) {
-    const box = tab.getBoundingClientRect();
-    if (box.left < 0 || box.right > clientWidth || box.width === 0) say("the active tab is out of sight", tab);
-  }
-  for (const chart of document.querySelectorAll(".chart")) {
-    if (getComputedStyle(chart).display === "none") continue;
-    const texts = [...chart.querySelectorAll("text")].map((text) => ({ text, box: text.getBoundingClientRect() }));
-    for (const { text, box } of texts) {
-      if (getComputedStyle(text).fontSize !== "12px" || box.height < 9 || box.height > 20) say("a label is no label of 12 pixels", text);
-      if (box.left < 0 || box.right > clientWidth) say("a label is out of sight", text);
-      for (const other of texts) {
-        const apart = box.right <= other.box.left || other.box.right <= box.left || box.bottom <= other.box.top || other.box.bottom <= box.top;
-        if (other.text !== text && !apart) say(`touches "${other.text.textContent}"`, text);
-      }
-    }
-    const highest = Math.min(...[...chart.querySelectorAll(".grid")].map((line) => line.getBoundingClientRect().top));
-    for (const bar of chart.querySelectorAll("rect.pass, rect.fail, rect.part")) {
-      if (bar.getBoundingClientRect().top < highest - 1) say("higher than the highest label", bar);
-    }
-    if (chart.querySelectorAll(".date").length === 0) say("no date", chart);
-  }
-  for (const time of document.querySelectorAll("time")) if (!/^\d{4}-\d\d-\d\d \d\d:\d\d UTC$/.test(time.textContent)) say("no time in UTC", time);
-  return wrong;
-}
+/** What becomes of red, green and blue (Machado and others, 2009, severity 1). */
+const VISIONS = {
+  all: [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
+  protanopia: [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+  deuteranopia: [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.01182, 0.04294, 0.968881]],
+  tritanopia: [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.3039]],
+};
 
-/** Relative luminance of `rgb(...)`, WCAG 2. */
-function luminance(colour) {
-  const [r, g, b] = colour.match(/[\d.]+/g).map(Number).map((part) => part / 255).map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+/** Relative luminance of `rgb(...)`, WCAG 2, as it is seen. */
+function luminance(colour, matrix = VISIONS.all) {
+  const linear = colour.match(/[\d.]+/g).slice(0, 3).map(Number).map((part) => part / 255).map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+  const [r, g, b] = matrix.map((row) => Math.min(1, Math.max(0, row.reduce((sum, part, nth) => sum + part * linear[nth], 0))));
   return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 }
-const contrast = (a, b) => {
-  const [dark, light] = [luminance(a), luminance(b)].toSorted((x, y) => x - y);
-  return (light + 0.05) / (dark + 0.05);
-};
+const contrast = (a, b) => (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
 
 await withBrowser({ viewport: { width: 1440, height: 900 }, reducedMotion: "reduce", timezoneId: "America/Los_Angeles", locale: "en-US" }, async (context) => {
   const page = context.pages()[0];
@@ -124,11 +72,37 @@ await withBrowser({ viewport: { width: 1440, height: 900 }, reducedMotion: "redu
     const fill = (what) => page.locator(`.legend rect.${what}`).evaluate((rect) => getComputedStyle(rect).fill);
     const card = await page.locator(".card").first().evaluate((one) => getComputedStyle(one).backgroundColor);
     const [pass, fail] = [await fill("pass"), await fill("fail")];
-    for (const [a, b] of [[pass, fail], [pass, card], [fail, card]]) assert.ok(contrast(a, b) >= 3, `${JSON.stringify(media)}: ${a} on ${b} is ${contrast(a, b)}`);
+    for (const [a, b] of [[pass, fail], [pass, card], [fail, card]]) {
+      const difference = contrast(luminance(a), luminance(b));
+      assert.ok(difference >= 3, `${JSON.stringify(media)}: ${a} on ${b} is ${difference}`);
+    }
     const bars = await page.locator(".chart.wide rect.fail, .rate rect.fail").evaluateAll((all) => [...new Set(all.map((one) => getComputedStyle(one).fill))]);
     assert.deepEqual(bars, [fail], "bars have the colours of the legend");
   }
   await page.emulateMedia({ media: "screen", colorScheme: "light" });
+
+  step("parts of a bar are told apart in grey and by those who see fewer colours");
+  for (const colorScheme of ["light", "dark"]) {
+    await page.emulateMedia({ colorScheme });
+    const fills = await page.evaluate(() => {
+      const svg = document.querySelector(".chart.wide svg");
+      return [..."abcdef"].map((part) => {
+        const rect = document.createElementNS(svg.namespaceURI, "rect");
+        rect.setAttribute("class", `part ${part}`);
+        svg.append(rect);
+        const { fill } = getComputedStyle(rect);
+        rect.remove();
+        return fill;
+      });
+    });
+    for (const [vision, matrix] of Object.entries(VISIONS)) {
+      const seen = fills.map((fill) => luminance(fill, matrix));
+      for (const [nth, a] of seen.entries()) for (const b of seen.slice(nth + 1)) {
+        assert.ok(contrast(a, b) >= 1.3, `${colorScheme}, ${vision}: ${fills} are ${seen}`);
+      }
+    }
+  }
+  await page.emulateMedia({ colorScheme: "light" });
 
   step("some never looks like all");
   await page.goto(`${origin}/`);

@@ -10,11 +10,13 @@ use super::super::text::{count, counted, escape};
 use super::reachable;
 use crate::app::{App, DEMO_ACCOUNT};
 use crate::base::{Day, DomainName, Mode, Permission};
+use crate::config::Installation;
 use crate::ingest::{Belonging, Fate, RawMessage};
 use crate::store::{Account, Domain, NewDomain};
 use crate::unpack;
 
 const DOMAIN: &str = "example.com";
+const RUA_HOST: &str = "reports.demo.invalid";
 const KEY_NAME: &str = "demo";
 /// Keys of the demo that are valid at the same time.
 const KEYS_MAX: usize = 10;
@@ -93,6 +95,15 @@ pub async fn load(app: &App) -> anyhow::Result<Demo> {
         }
     }
     Ok(demo)
+}
+
+/// Gives an installation without a host for reports one that cannot exist (RFC 2606), so that a demo shows which records a domain
+/// publishes. Whoever sees them is told that no report arrives there ([`crate::domains`]).
+pub fn name_host(installation: &mut Installation) -> anyhow::Result<()> {
+    if installation.rua_host.name().is_none() {
+        installation.rua_host = RUA_HOST.to_owned().try_into().map_err(anyhow::Error::msg)?;
+    }
+    Ok(())
 }
 
 /// Default folder of a demo: next to that of the settings, so that invented reports are never stored among real ones.

@@ -32,6 +32,12 @@ for (const chart of document.querySelectorAll(".chart")) {
   chart.setAttribute("role", "group");
   chart.setAttribute("aria-label", `${chart.getAttribute("aria-label")}; the arrow keys go from bar to bar`);
   let at = -1;
+  // Without a script a browser shows these lines by itself.
+  const lines = columns.map((column) => {
+    const title = column.querySelector("title");
+    title.remove();
+    return title.textContent.split("\n");
+  });
   const show = (nth) => {
     columns[at]?.classList.remove("at");
     at = nth;
@@ -39,18 +45,13 @@ for (const chart of document.querySelectorAll(".chart")) {
     tip.hidden = !column;
     if (!column) return;
     column.classList.add("at");
-    const { day, says } = column.dataset;
-    const title = document.createElement("b");
-    title.textContent = day;
-    const lines = says.split(/[,;] /).map((line) => Object.assign(document.createElement("span"), { textContent: line }));
-    tip.replaceChildren(title, ...lines);
+    tip.replaceChildren(...lines[nth].map((line, place) => Object.assign(document.createElement(place === 0 ? "b" : "span"), { textContent: line })));
     const [outer, inner] = [chart.getBoundingClientRect(), column.getBoundingClientRect()];
     const half = tip.offsetWidth / 2;
     const middle = inner.left + inner.width / 2 - outer.left;
     tip.style.left = `${Math.min(Math.max(middle, half), outer.width - half)}px`;
   };
   for (const [nth, column] of columns.entries()) {
-    column.querySelector("title")?.remove();
     column.addEventListener("pointerenter", () => show(nth));
   }
   chart.addEventListener("pointerleave", () => show(-1));
@@ -60,8 +61,8 @@ for (const chart of document.querySelectorAll(".chart")) {
     if (!step) return;
     event.preventDefault();
     show(at < 0 ? columns.length - 1 : Math.min(Math.max(at + step, 0), columns.length - 1));
-    const { day, says } = columns[at].dataset;
-    told.textContent = `${day}: ${says}`;
+    const [day, ...says] = lines[at];
+    told.textContent = `${day}: ${says.join(", ")}`;
   });
 }
 

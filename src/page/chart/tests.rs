@@ -128,7 +128,7 @@ fn small_parts_are_visible_and_never_look_like_all() {
 #[test]
 fn a_change_is_marked_on_the_bar_of_its_day() {
     let marks = [("2026-01-03".to_owned(), "dmarc record in DNS".to_owned())];
-    for (count, bar) in [(30, "2026-01-03: "), (140, "2026-01-01 to 2026-01-07: ")] {
+    for (count, bar) in [(30, "2026-01-03\n"), (140, "2026-01-01 to 2026-01-07\n")] {
         let days = by_result(&days(count));
         let drawn = Drawn {
             days: &days,
@@ -144,7 +144,7 @@ fn a_change_is_marked_on_the_bar_of_its_day() {
         let titles: Vec<_> = titles.filter(|title| title.contains("changed: ")).collect();
         let title = titles[0];
         assert!(
-            title.starts_with(bar) && title.ends_with("; changed: dmarc record in DNS"),
+            title.starts_with(bar) && title.ends_with("\nchanged: dmarc record in DNS"),
             "{titles:?}"
         );
     }

@@ -224,6 +224,11 @@ impl Link {
     }
 }
 
+/// Traces that a statement runs: by its name, since its values may be secrets.
+fn traced(statement: &Statement) {
+    tracing::trace!(statement = statement.name, "running a statement");
+}
+
 /// Runs statements on an open connection.
 pub(super) struct Conn<'c>(pub &'c mut Link);
 
@@ -246,6 +251,7 @@ impl Conn<'_> {
         args: Args,
         mut each: impl FnMut(Row) -> Result<bool, StoreError>,
     ) -> Result<(), StoreError> {
+        traced(statement);
         let done = match self.0.says_asking(true).side() {
             Side::Sqlite(conn) => embedded::walk(conn, statement, &args, each),
             Side::Postgres(conn, _) => {
@@ -267,6 +273,7 @@ impl Conn<'_> {
 
     /// The first row, if there is one.
     pub async fn first(&mut self, statement: &'static Statement, args: Args) -> Result<Option<Row>, StoreError> {
+        traced(statement);
         let found = match self.0.says_asking(true).side() {
             Side::Sqlite(conn) => {
                 let mut first = None;
@@ -301,6 +308,7 @@ impl Conn<'_> {
 
     /// Runs a statement and returns the number of changed rows.
     pub async fn run(&mut self, statement: &'static Statement, args: Args) -> Result<u64, StoreError> {
+        traced(statement);
         match self.0.side() {
             Side::Sqlite(conn) => embedded::run(conn, statement, &args),
             Side::Postgres(conn, _) => {

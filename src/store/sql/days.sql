@@ -17,6 +17,11 @@ from daily_facets where domain_id = $1 and kind = $2 and day >= $3 and day <= $4
 select facet, detail, day, pass, fail
 from daily_facets where domain_id = $1 and kind = $2 and day >= $3 and day <= $4 order by day desc limit $5
 
+-- name: daily_facets_named
+-- The messages of five facets of a kind, day by day, over a range of days. Primary key.
+select facet, day, pass, fail
+from daily_facets where domain_id = $1 and kind = $2 and day >= $3 and day <= $4 and facet in ($5, $6, $7, $8, $9)
+
 -- name: daily_sources_range
 -- The packed sources of a range of days, in the parts that each has. Primary key.
 select slot, sources

@@ -154,6 +154,30 @@ fn the_three_lines_work_as_pasted_and_agree() {
     home.run(&["--data", FOLDER, "verify"]).success();
 }
 
+/// A visitor of the demo sees which record comes next, and that it is not one to publish.
+#[test]
+fn the_demo_shows_records_and_says_that_their_host_is_none() {
+    let home = Home::new();
+    let shown = |options: &[&str]| {
+        let demo = Demo::start_with(&home, options);
+        let stats = &demo.curls()[0];
+        let domain = paste(&stats.replace("/dmarc/stats?days=30", ""));
+        demo.stop();
+        (domain["rua_address"].to_string(), domain["setup_advice"].to_string())
+    };
+    let (address, advice) = shown(&[]);
+    assert!(address.ends_with("@reports.demo.invalid\""), "{address}");
+    assert!(
+        advice.contains("no report arrives there") && advice.contains("installation.rua_host"),
+        "{advice}"
+    );
+    // A host that is set is kept.
+    home.file("t.toml", "[installation]\nrua_host = \"rua.example.net\"\n");
+    let (address, advice) = shown(&["--config", "t.toml"]);
+    assert!(address.ends_with("@rua.example.net\""), "{address}");
+    assert_eq!(advice, "[]");
+}
+
 #[test]
 fn starting_it_again_counts_nothing_twice_and_what_was_pasted_still_works() {
     let home = Home::new();

@@ -116,6 +116,12 @@ impl Answer {
         header.map(|(_, value)| value.as_str())
     }
 
+    /// All values of a header that may be there several times.
+    pub fn header_values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let headers = self.headers.iter().filter(move |(other, _)| other == name);
+        headers.map(|(_, value)| value.as_str())
+    }
+
     pub fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
     }

@@ -33,7 +33,10 @@ async fn pages_lists_and_exports_are_packed() {
         (format!("/view/{domain}/days.csv"), "date,pass,fail"),
     ] {
         let answer = ask(&app, &path, &own).await;
-        assert_eq!(answer.header("vary"), Some("Accept-Encoding"), "{path}");
+        assert!(
+            answer.header_values("vary").any(|vary| vary == "Accept-Encoding"),
+            "{path}"
+        );
         assert!(unpacked(&answer).contains(part), "{path}");
         assert!(answer.complete);
     }
