@@ -165,7 +165,6 @@ fn ask_first(address: SocketAddr, key: &str) -> bool {
     within
 }
 
-#[expect(clippy::too_many_lines, reason = "a table")]
 fn ask_all(address: SocketAddr, key: &str, id: &str) -> bool {
     let cookie = sign_in(address, key);
     let view = format!("/view/{id}");

@@ -308,7 +308,7 @@ mod tests {
                 "More than <data value=\"100000\">100,000</data> rows",
                 "</data> of",
             ),
-            (shown(1, 10, None, None), "10 rows", "href"),
+            (shown(1, 10, None, None), "10</data> rows", "href"),
         ] {
             assert!(html.contains(has) && !html.contains(has_not), "{has}: {html}");
         }

@@ -9,6 +9,7 @@ mod budget;
 mod choices;
 mod compression;
 mod decisions;
+mod elsewhere;
 mod failure_reports;
 mod faults;
 mod held;
