@@ -43,7 +43,10 @@ pub(super) fn read(limits: &ProcessLimits, message: Arrived, watch: &Watch<'_>) 
     let (processed, replay) = match (&message.how, ended) {
         (How::SetAside(problem), _) => (unread(problem.clone()), None),
         // However it came: what was set aside then is not forgotten now. The person who feeds it in again wants it read.
-        (How::Replay(id), _) => (process(replayed_as(message.provenance.as_ref())), Some(*id)),
+        (How::Replay(id), _) | (How::Reread(id), None) => {
+            (process(replayed_as(message.provenance.as_ref())), Some(*id))
+        }
+        (How::Reread(id), Some(times)) => (unread(crashed_before(times)), Some(*id)),
         (_, Some(times)) => (unread(crashed_before(times)), None),
         (How::Keep(context) | How::KeepReports(context), None) => (process(*context), None),
     };
@@ -51,6 +54,7 @@ pub(super) fn read(limits: &ProcessLimits, message: Arrived, watch: &Watch<'_>) 
         return Err(Box::new(message));
     }
     let keeps_reports_only = matches!(message.how, How::KeepReports(_));
+    let is_read = ended.is_none() || matches!(message.how, How::Replay(_));
     let Arrived { raw, provenance, .. } = message;
     let Processed {
         reports,
@@ -76,7 +80,7 @@ pub(super) fn read(limits: &ProcessLimits, message: Arrived, watch: &Watch<'_>) 
     });
     let tls_reports = tls_reports.collect();
     let failure = failure.map(|parsed| NewFailure::new(parsed, provenance.as_ref()));
-    if ended.is_none() || replay.is_some() {
+    if is_read {
         watch.end(&raw.bytes);
     }
     Ok(NewMessage {
