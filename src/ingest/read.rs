@@ -3,11 +3,11 @@
 use super::arrived::{Arrived, How};
 use super::lanes::{Read, Watch};
 use super::options::IntakeOptions;
-use super::process::{ProcessLimits, Processed, process_asking};
+use super::process::{ProcessLimits, Processed, TlsLeaf, process_asking};
 use crate::base::Authenticated;
 use crate::report::aggregate::Reporter;
 use crate::report::tls;
-use crate::store::{MessageRoom, NewFailure, NewMessage, NewReport, NewTlsReport, Problem, Provenance};
+use crate::store::{Acceptance, MessageRoom, NewFailure, NewMessage, NewReport, NewTlsReport, Problem, Provenance};
 use crate::unpack::Context;
 
 /// Why a message is not read any more: the process ended twice while it was.
@@ -73,11 +73,8 @@ pub(super) fn read(limits: &ProcessLimits, message: Arrived, watch: &Watch<'_>) 
         (found.leaf, report)
     });
     let reports = reports.collect();
-    let tls_reports = tls_reports.into_iter().map(|found| {
-        let reporter = tls::reporter(&found.parsed.report);
-        let authenticated = verdict_on(provenance.as_ref(), &reporter);
-        (found.leaf, NewTlsReport::new(found.parsed, authenticated, acceptance))
-    });
+    let tls_reports = tls_reports.into_iter();
+    let tls_reports = tls_reports.map(|found| new_tls_report(found, provenance.as_ref(), acceptance));
     let tls_reports = tls_reports.collect();
     let failure = failure.map(|parsed| NewFailure::new(parsed, provenance.as_ref()));
     if is_read {
@@ -102,6 +99,12 @@ pub(super) fn read(limits: &ProcessLimits, message: Arrived, watch: &Watch<'_>) 
         },
         bytes: raw.bytes.into(),
     })
+}
+
+fn new_tls_report(found: TlsLeaf, provenance: Option<&Provenance>, acceptance: Acceptance) -> (String, NewTlsReport) {
+    let reporter = tls::reporter(&found.parsed.report);
+    let authenticated = verdict_on(provenance, &reporter);
+    (found.leaf, NewTlsReport::new(found.parsed, authenticated, acceptance))
 }
 
 fn verdict_on(provenance: Option<&Provenance>, reporter: &Reporter) -> Authenticated {

@@ -3,9 +3,11 @@
 use crate::corpus::Random;
 use crate::failure_mails::failure_mail;
 use crate::hostile::{self, Hostile, Scale};
+use crate::oracle::FIXED_BYTES;
 use crate::tls_texts::{TLS_TEXTS, tls_text};
 use crate::{alone, is_within, limits, refused, weigh};
 use tallymark::base::budget::CostLimits;
+use tallymark::ingest::ProcessLimits;
 
 #[test]
 fn no_tls_report_takes_more_than_the_budget_of_its_message() {
@@ -60,14 +62,32 @@ fn every_limit_of_a_tls_report_has_a_word_of_its_own() {
     refused("digits", &packed(4, 1 << 20), "archive_damaged");
     refused("policies", &packed(6, 200_000), "too_many_policies");
     refused("values", &packed(10, 3 << 20), "too_much_memory");
-    refused("one text", &packed(8, 30 << 20), "too_large");
-    refused("white space", &packed(11, 30 << 20), "too_large");
+    refused("one text", &packed(8, 30 << 20), "too_much_memory");
+    refused("white space", &packed(11, 30 << 20), "too_much_memory");
     // Without an archive the text itself is the reason.
     for kind in [3, 4] {
         refused(
             "not packed",
             &tls_text(kind, 100_000, &mut Random(1)).flat(200_000),
             "malformed_json",
+        );
+    }
+}
+
+/// The cases of full size, with the limits of the program.
+#[test]
+fn each_case_of_a_hostile_tls_report_ends_as_it_should() {
+    let _alone = alone();
+    let limits = ProcessLimits::default();
+    let memory_max = usize::try_from(limits.cost.memory_bytes_max).unwrap() + FIXED_BYTES;
+    for (name, message, reason) in hostile::tls_cases() {
+        let spent = weigh(&message, &limits);
+        assert!(spent.memory_bytes <= memory_max, "{name}: {spent:?}");
+        let ends = reason.is_none_or(|reason| spent.reasons.contains(&reason));
+        assert!(
+            ends && !spent.reasons.contains(&"internal_error"),
+            "{name}: {:?}",
+            spent.reasons
         );
     }
 }
