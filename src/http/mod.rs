@@ -50,6 +50,7 @@ mod overview;
 mod overview_choice;
 mod overview_entry;
 mod owned;
+mod owner_changes;
 mod paced;
 mod paging;
 mod places;

@@ -67,6 +67,7 @@ macro_rules! list {
 
 mod failure_reports;
 mod findings;
+mod owner_changes;
 mod search;
 mod tls;
 

@@ -29,7 +29,8 @@ def suffix():
     """What a name ends in: a rule of the list, one of its rare kinds, or none of them."""
     rule = chance.choice([chance.choice(rules), chance.choice(special), chance.choice(foreign), "com", "unlisted"])
     if rule.startswith("*."):
-        return chance.choice(["", chance.choice(LABELS) + "."]) + rule[2:]
+        # The rule does not match the name behind the star by itself: publicsuffixlist takes that for a suffix all the same.
+        return chance.choice(LABELS) + rule[1:]
     return rule.removeprefix("!")
 
 
