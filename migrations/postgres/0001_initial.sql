@@ -13,8 +13,8 @@ create table counters (
     value bigint not null
 );
 insert into counters (name, value) values ('account', 1), ('key', 1), ('domain', 1), ('report', 1),
-    ('set_aside', 1), ('ip', 1), ('decision', 1), ('finding', 1), ('target', 1), ('delivery', 1), ('domains_version', 1),
-    ('commits', 0), ('addresses', 0), ('targets_version', 1);
+    ('set_aside', 1), ('ip', 1), ('decision', 1), ('owner_change', 1), ('finding', 1), ('target', 1), ('delivery', 1),
+    ('domains_version', 1), ('commits', 0), ('addresses', 0), ('targets_version', 1);
 
 -- The node that does a job which only one node may do at a time. lasts: the length of the lease in milliseconds, counted
 -- from when it was taken or renewed. A lease that ends later than that from now was taken under a clock that was ahead.
@@ -116,6 +116,20 @@ create table sender_decisions (
     decided_by text collate "C" not null,
     decided_at bigint not null,
     primary key (domain_id, decision_id)
+);
+
+-- Changes that the owner of a domain says they made. kind: what was changed (store/owner_changes.rs). service: the only service that
+-- it is about.
+create table owner_changes (
+    domain_id bigint not null,
+    change_id bigint not null,
+    kind bigint not null,
+    changed_at bigint not null,
+    service text collate "C",
+    note text collate "C",
+    posted_by text collate "C" not null,
+    posted_at bigint not null,
+    primary key (domain_id, change_id)
 );
 
 -- What rules found about a domain, and told its owner (store/findings.rs): a row each time that something begins. Rules go on

@@ -16,6 +16,7 @@ mod findings;
 mod intake;
 mod keys;
 mod newest;
+mod owner_changes;
 mod pagination;
 mod plausibility;
 mod proof;
@@ -72,6 +73,7 @@ pub use newest::{
     DomainOne, NewestDay, NewestDomain, NewestPagination, NewestReport, NewestSource, NewestStats, NewestTotals,
     RemovedInBoth, VerifyOne,
 };
+pub use owner_changes::{OwnerChangeBody, OwnerChangeInput, OwnerChangeList};
 pub use pagination::{CSV_ROWS_MAX, PAGED_ROWS_MAX, Pagination};
 pub use plausibility::{
     ContradictionCount, ContradictionExample, PlausibilityBody, PlausibleFigures, ReporterPlausibilityBody,
@@ -85,9 +87,10 @@ pub use reports::{
     ReportBody, ReportItem, ReportList, TlsBody, WarningBody,
 };
 pub use schema::{
-    AnyObject, CATEGORIES, CHANGE_CAUSES, CHANNEL_KEY, CHECKS, CLASSES, CONTRADICTIONS, DOMAIN_KEY, EVIDENCE, FLOWS,
-    KEYS_IN_DNS, LOGO_URL_BYTES_MAX, ORIGINS, OVERRIDES, PLAIN, PLATFORMS, POLICY_FROM, PTR_STATES, RECEIPT_STANDINGS,
-    RECORD_KINDS, SELECTOR_STANDINGS, SPF_STATES, STEPS, SUBJECT_KINDS, TERM_USES, VERDICTS, WHOSE, Word,
+    AnyObject, CATEGORIES, CHANGE_CAUSES, CHANGE_KINDS, CHANNEL_KEY, CHECKS, CLASSES, CONTRADICTIONS, DOMAIN_KEY,
+    EVIDENCE, FLOWS, KEYS_IN_DNS, LOGO_URL_BYTES_MAX, ORIGINS, OVERRIDES, PLAIN, PLATFORMS, POLICY_FROM, PTR_STATES,
+    RECEIPT_STANDINGS, RECORD_KINDS, SELECTOR_STANDINGS, SPF_STATES, STEPS, SUBJECT_KINDS, TERM_USES, VERDICTS, WHOSE,
+    Word,
 };
 pub use search::{HIT_KINDS, Hit, HitTotals, SearchList};
 pub use selectors::{SelectorBody, SelectorList};

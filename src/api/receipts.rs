@@ -16,15 +16,27 @@ pub struct ReceiptList {
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "ChangeReceipt")]
 pub struct ReceiptBody {
-    /// The change: when a check found the record, or the owner decided; or the instant that was asked about.
+    /// Number of a posted change, as `/dmarc/changes/{change_id}` takes it; null for others.
+    pub change_id: Option<i64>,
+    /// The change: when a check found the record, or the owner decided; or the instant that was asked about or posted.
     #[schemars(with = "Instant")]
     pub at: String,
-    /// `record`: a DNS record is another one. `decision`: the owner decided about a sender. `stated`: the instant was asked about.
+    /// `record`: a DNS record is another one. `decision`: the owner decided about a sender. `posted`: the owner posted it.
+    /// `stated`: the instant was asked about.
     #[schemars(with = "ChangeCauseWord")]
     pub cause: Word,
-    /// The purpose of the record, or the sender that was decided about; null for a stated change.
+    /// The purpose of the record, the sender that was decided about, or the kind of the posted change; null for a stated one.
     #[schemars(example = &"spf")]
     pub subject: Option<String>,
+    /// The only service that it is about; null: all.
+    #[schemars(example = &"Mailchimp")]
+    pub only_service: Option<String>,
+    /// The note of a posted change; null without one.
+    #[schemars(example = &"Own-domain DKIM switched on for news.yourdomain.com")]
+    pub note: Option<String>,
+    /// Who posted it; null for others.
+    #[schemars(example = &"key dashboard")]
+    pub by: Option<String>,
     /// Whether there is a service that failed, and each is confirmed.
     pub is_closed: bool,
     /// The change, a sentence.

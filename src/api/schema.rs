@@ -81,6 +81,7 @@ texts! {
     StepWord = words(&STEPS, |word| word);
     CheckWord = words(&CHECKS, |word| word);
     ChangeCauseWord = words(&CHANGE_CAUSES, |word| word);
+    ChangeKindWord = words(&CHANGE_KINDS, |word| word);
     ReceiptStandingWord = words(&RECEIPT_STANDINGS, |word| word);
     ContradictionWord = words(&CONTRADICTIONS, |word| word);
     SelectorStandingWord = words(&SELECTOR_STANDINGS, |word| word);
@@ -160,7 +161,9 @@ pub const STEPS: [&str; 5] = ["p", "sp", "np", "t", "pct"];
 /// What is checked before the policy may be stricter.
 pub const CHECKS: [&str; 5] = ["days", "own_pass", "new_senders", "records", "reporters"];
 /// Where a change is known from.
-pub const CHANGE_CAUSES: [&str; 3] = ["record", "decision", "stated"];
+pub const CHANGE_CAUSES: [&str; 4] = ["record", "decision", "stated", "posted"];
+/// What an owner can say they changed.
+pub const CHANGE_KINDS: [&str; 4] = ["dkim", "spf", "dmarc", "other"];
 /// What a reporter says of a service after a change.
 pub const RECEIPT_STANDINGS: [&str; 3] = ["failing", "waiting", "confirmed"];
 /// How a record contradicts its own evidence.

@@ -31,6 +31,8 @@ ids! {
     IpId,
     /// What an owner decided about a sender.
     DecisionId,
+    /// A change that an owner posted.
+    ChangeId,
     /// Something that a rule found, from its begin to its end.
     FindingNo,
     /// Where an account is told of events.

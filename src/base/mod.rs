@@ -21,7 +21,8 @@ mod words;
 pub use day::{Day, DayError, DayRange};
 pub use hostname::is_hostname;
 pub use ids::{
-    AccountId, DecisionId, DeliveryId, DomainId, FindingNo, IpId, KeyId, Millis, ReportNo, SetAsideId, TargetId,
+    AccountId, ChangeId, DecisionId, DeliveryId, DomainId, FindingNo, IpId, KeyId, Millis, ReportNo, SetAsideId,
+    TargetId,
 };
 pub use mail_address::{AddressError, MailAddress};
 pub use names::{

@@ -5,6 +5,7 @@ mod admin;
 mod advice;
 mod asked;
 mod attention;
+mod changes;
 mod completions;
 mod config;
 mod context;
@@ -104,6 +105,8 @@ enum Command {
     Selectors(selectors::Args),
     Plausibility(plausibility::Args),
     Receipts(receipts::Args),
+    #[command(subcommand)]
+    Changes(changes::Command),
     Networks(networks::Args),
     Verify(verify::Args),
     Doctor(doctor::Args),
@@ -206,6 +209,7 @@ fn run(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
             Command::Readiness(args) => Box::pin(readiness::run(context, args, out)).await,
             Command::Digest(args) => Box::pin(digest::run(context, args, out)).await,
             Command::Simulate(args) => Box::pin(simulate::run(context, args, out)).await,
+            Command::Changes(command) => Box::pin(changes::run(context, command, out)).await,
             Command::Receipts(args) => Box::pin(receipts::run(context, args, out)).await,
             Command::Plausibility(args) => Box::pin(plausibility::run(context, args, out)).await,
             Command::Selectors(args) => Box::pin(selectors::run(context, args, out)).await,

@@ -51,6 +51,7 @@ mod overview;
 mod overview_choice;
 mod overview_entry;
 mod owned;
+mod owner_changes;
 mod paced;
 mod paging;
 mod parts;

@@ -7,7 +7,7 @@ use super::client::Client;
 use super::error::ApiError;
 use super::places::row_number;
 use super::state::AppState;
-use crate::base::{DeliveryId, FindingNo, ReportNo, SetAsideId, SetAsideKind, TargetId};
+use crate::base::{ChangeId, DeliveryId, FindingNo, ReportNo, SetAsideId, SetAsideKind, TargetId};
 use crate::store::{Channel, Digest, Domain, SetAside, Target, Webhook};
 
 /// The domain of `{id}`.
@@ -21,6 +21,10 @@ pub(super) struct OwnedReport(pub Domain, pub ReportNo);
 /// The domain of `{id}`, and the number in `{decision_id}`. Whether that decision exists is checked by the store.
 #[derive(Debug)]
 pub(super) struct OwnedDecision(pub Domain, pub i64);
+
+/// The domain of `{id}`, and the number in `{change_id}`. Whether that change exists is checked by the store.
+#[derive(Debug)]
+pub(super) struct OwnedChange(pub Domain, pub ChangeId);
 
 /// The domain in `{id}` of a finding, and the number there. Whether that finding exists is checked by the store.
 #[derive(Debug)]
@@ -107,6 +111,19 @@ impl FromRequestParts<AppState> for OwnedDecision {
         number
             .map(|number| Self(domain, number))
             .ok_or_else(|| ApiError::not_found("Decision"))
+    }
+}
+
+impl FromRequestParts<AppState> for OwnedChange {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let OwnedDomain(domain) = OwnedDomain::from_request_parts(parts, state).await?;
+        let number = path_text(parts, state, "change_id").await;
+        let number = number.and_then(|text| row_number(&text));
+        number
+            .map(|number| Self(domain, ChangeId(number)))
+            .ok_or_else(|| ApiError::not_found("Change"))
     }
 }
 

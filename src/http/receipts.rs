@@ -59,10 +59,15 @@ impl From<&[Receipt]> for ReceiptList {
 impl From<&Receipt> for ReceiptBody {
     fn from(one: &Receipt) -> Self {
         let subject = &one.change.subject;
+        let posted = one.change.posted.as_ref();
         Self {
+            change_id: posted.map(|(id, _)| id.0),
             at: format_instant(one.change.at),
             cause: one.change.cause.word().into(),
             subject: (!subject.is_empty()).then(|| subject.clone()),
+            only_service: one.change.service.clone(),
+            note: posted.and_then(|(_, actor)| actor.why.clone()),
+            by: posted.map(|(_, actor)| actor.by.clone()),
             is_closed: one.is_closed,
             says: one.says.clone(),
             services: one.services.iter().map(ServiceReceiptBody::from).collect(),

@@ -16,23 +16,24 @@ use super::request_scope::scoped;
 use super::state::AppState;
 use super::{
     api_keys, arrivals, attention, breakdown, channels, decisions, digests, domains, elsewhere, export,
-    failure_reports, figures, findings, hand_in, inbound, mail_links, openapi, overview, overview_choice, paging,
-    plausibility, posting, proof, quarantine, range, readiness, receipts, refused, report_record, reports, search,
-    selectors, senders, service, simulate, source, spf, thresholds, tls, tls_token, trust, upload, webhooks,
+    failure_reports, figures, findings, hand_in, inbound, mail_links, openapi, overview, overview_choice,
+    owner_changes, paging, plausibility, posting, proof, quarantine, range, readiness, receipts, refused,
+    report_record, reports, search, selectors, senders, service, simulate, source, spf, thresholds, tls, tls_token,
+    trust, upload, webhooks,
 };
 use crate::api::{
     AcceptedAnswer, AnyObject, ApiKeyWithSecret, Arrivals, Attention, ChannelDeliveryList, ChannelInput, ChannelList,
     ChannelOne, ChannelPut, ChannelTested, DecisionInput, DeliveryList, DigestBody, DigestInput, DigestList,
     DigestPreview, DigestPut, DomainInput, DomainList, DomainOne, DomainPatch, FailureReportBody, FailureReportList,
     FindingBody, FindingList, FlowList, Health, IpInput, KeyBody, KeyInput, KeyList, MailLinkBody, MailList,
-    MessageDetail, MessageGroups, MessageList, Overview, PlausibilityBody, ProofBody, Readiness, ReadinessBody,
-    ReceiptList, RecordBody, RefusedList, Removed, RemovedInBoth, ReplayInput, Replayed, ReportBody, ReportItem,
-    ReportList, ReporterInput, ReporterList, RotateInput, SearchList, SelectorList, SenderDecisionBody,
-    SenderDecisionInput, SenderDecisionList, SenderList, ServiceList, SignatureList, SimulationBody, SimulationInput,
-    SnoozeInput, SourceDetail, SourceDomainList, SourceList, SpfUsageBody, StatsBody, SubdomainList, Success, Taken,
-    ThresholdList, ThresholdPatch, TlsFailureList, TlsReportBody, TlsReportList, TlsStats, TlsTokenBody, TlsTokenMade,
-    TrustBody, TrustPatch, VerifyOne, WebhookInput, WebhookList, WebhookOne, WebhookPatch, WebhookTested,
-    WebhookWithSecret,
+    MessageDetail, MessageGroups, MessageList, Overview, OwnerChangeBody, OwnerChangeInput, OwnerChangeList,
+    PlausibilityBody, ProofBody, Readiness, ReadinessBody, ReceiptList, RecordBody, RefusedList, Removed,
+    RemovedInBoth, ReplayInput, Replayed, ReportBody, ReportItem, ReportList, ReporterInput, ReporterList, RotateInput,
+    SearchList, SelectorList, SenderDecisionBody, SenderDecisionInput, SenderDecisionList, SenderList, ServiceList,
+    SignatureList, SimulationBody, SimulationInput, SnoozeInput, SourceDetail, SourceDomainList, SourceList,
+    SpfUsageBody, StatsBody, SubdomainList, Success, Taken, ThresholdList, ThresholdPatch, TlsFailureList,
+    TlsReportBody, TlsReportList, TlsStats, TlsTokenBody, TlsTokenMade, TrustBody, TrustPatch, VerifyOne, WebhookInput,
+    WebhookList, WebhookOne, WebhookPatch, WebhookTested, WebhookWithSecret,
 };
 
 /// What every node answers, whatever else it does.
@@ -80,6 +81,9 @@ fn table() -> Vec<Entry> { let mut table = vec![
     patch ("/domains/{id}/dmarc/thresholds",                           Write,   thresholds::set_of_domain, "Change the thresholds of the rules for a domain").takes::<ThresholdPatch>().answers::<ThresholdList>(200),
     get   ("/domains/{id}/dmarc/readiness",                            Read,    readiness::show,       "Show whether the policy may be stricter, and what stands in the way").long().with(DAYS).answers::<ReadinessBody>(200),
     get   ("/domains/{id}/dmarc/receipts",                             Read,    receipts::receipt_list, "Show which reporters have seen a change work").long().with(RECEIPTS).answers::<ReceiptList>(200),
+    get   ("/domains/{id}/dmarc/changes",                              Read,    owner_changes::list,   "List what the owner says they changed").with(DECISIONS).lists::<OwnerChangeList>(),
+    post  ("/domains/{id}/dmarc/changes",                              Write,   owner_changes::post,   "Post a change, so that a receipt follows it").takes::<OwnerChangeInput>().also(CHANGES_FULL).answers::<OwnerChangeBody>(200),
+    delete("/domains/{id}/dmarc/changes/{change_id}",                  Write,   owner_changes::remove, "Remove a posted change, and its receipt").answers::<Removed>(200),
     get   ("/domains/{id}/dmarc/digest",                               Read,    digests::of_domain,    "Show what a digest of the domain says about the last week or month").long().with(PERIOD).answers::<DigestPreview>(200),
     post  ("/domains/{id}/dmarc/simulate",                             Ask,     simulate::simulate,   "Show what another policy would do to the messages of a range of days").long().with(DAYS).takes::<SimulationInput>().answers::<SimulationBody>(200),
     get   ("/domains/{id}/dmarc/spf",                                  Read,    spf::usage,            "Show which terms of the SPF record messages need").long().with(DAYS).answers::<SpfUsageBody>(200),
@@ -277,6 +281,7 @@ const CHANNEL_OFF: Also = &[(
 )];
 const REPORTERS_FULL: Also = &[(409, "The domain has the maximum number of accepted reporters.")];
 const DECISIONS_FULL: Also = &[(409, "The domain has the maximum number of decisions.")];
+const CHANGES_FULL: Also = &[(409, "The domain has the maximum number of posted changes.")];
 const RECORDS_GONE: Also = &[(
     409,
     "Retention has deleted the report's records, so its figures cannot be moved.",

@@ -68,6 +68,7 @@ macro_rules! list {
 
 mod failure_reports;
 mod findings;
+mod owner_changes;
 mod search;
 mod tls;
 

@@ -4,6 +4,7 @@
 
 mod attention;
 mod case;
+mod changes;
 mod completeness;
 mod contradiction;
 mod digest;
@@ -30,6 +31,7 @@ mod sums;
 mod testdata;
 
 pub use attention::{Concern, Finding, Findings, attention, attention_stretches};
+pub use changes::{CHANGES_DAYS, Change, ChangeCause, STATED_DAYS_MAX, changes};
 pub use completeness::{Completeness, DayShare, Missing, SilentReporter, history_range, is_settled};
 pub use contradiction::ContradictionKind;
 pub use digest::{DigestScope, digest};
@@ -39,9 +41,7 @@ pub use plausibility::{Example, Figures, Part, Plausibility, ReporterPlausibilit
 pub use policy::PolicyChange;
 pub use published::Origin;
 pub use readiness::{Blocker, Check, Checked, Readiness, Step, Verdict, readiness};
-pub use receipts::{
-    Change, ChangeCause, Receipt, ReceiptStanding, ReporterReceipt, STATED_DAYS_MAX, ServiceReceipt, changes, receipts,
-};
+pub use receipts::{Receipt, ReceiptStanding, ReporterReceipt, ServiceReceipt, receipts};
 pub use reporters::is_silent;
 pub use rules::{Applied, apply_rules};
 pub use selectors::{Selector, SelectorStanding, Selectors, selectors};

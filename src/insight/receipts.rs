@@ -1,27 +1,20 @@
 //! Receipts for changes: which reporters have seen a change work, service by service. Only a window that begins after a change says
 //! something about it.
 
-use std::cmp::Reverse;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
 
+use super::changes::Change;
 use super::names::Names;
 use super::naming::Naming;
 use crate::base::numbers::counted;
 use crate::base::{Day, DayRange, Millis, words};
 use crate::enrich::{Homes, Knowledge, Tables, home_range};
 use crate::report::aggregate::{Evidence, Window};
-use crate::store::{
-    Domain, FindingFilter, FindingKind, RangeReader, RangeRecord, ReportSummary, Store, StoreError, Subject,
-};
+use crate::store::{Domain, RangeReader, RangeRecord, ReportSummary, Store, StoreError};
 use crate::tally::Spread;
 
-/// How long changes are looked back for, and how many are listed, the newest first.
-const CHANGES_DAYS: i32 = 90;
-const CHANGES_MAX: usize = 10;
-/// Days after which a change can no longer be stated.
-pub const STATED_DAYS_MAX: i64 = 365;
 /// Days before a change in which services and their reporters are learned.
 const BEFORE_DAYS: i32 = 30;
 /// Services of a receipt, and reporters of a service, that are listed.
@@ -35,18 +28,6 @@ const AWAITED_PERCENT: u128 = 95;
 const NAMED_MAX: usize = 3;
 
 words! {
-    /// Where a change is known from.
-    ChangeCause: u8 {
-        /// A check of the DNS records found another one.
-        Record = 0 "record",
-        /// The owner decided whose a sender is.
-        Decision = 1 "decision",
-        /// The owner says that there was one.
-        Stated = 2 "stated",
-    }
-}
-
-words! {
     /// What a reporter says of a service after a change.
     ReceiptStanding: u8 {
         /// It reports failing messages.
@@ -56,18 +37,6 @@ words! {
         /// All messages pass.
         Confirmed = 2 "confirmed",
     }
-}
-
-/// A change.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
-    /// From when on it is in force, as far as it is known: a check finds a changed record later.
-    pub at: Millis,
-    pub cause: ChangeCause,
-    /// The purpose of the record, or the sender that was decided about; empty for a stated one.
-    pub subject: String,
-    /// The only service that it is about.
-    pub service: Option<String>,
 }
 
 /// What a reporter says.
@@ -108,55 +77,6 @@ pub struct Receipt {
     /// Those with the most failing messages first; at most 20.
     pub services: Vec<ServiceReceipt>,
     pub total: usize,
-}
-
-/// The changes of the last 90 days, the newest first, or the one at an instant.
-pub async fn changes(
-    store: &Store,
-    domain: &Domain,
-    now: Millis,
-    stated: Option<Millis>,
-) -> Result<Vec<Change>, StoreError> {
-    if let Some(at) = stated {
-        return Ok(vec![Change {
-            at,
-            cause: ChangeCause::Stated,
-            subject: String::new(),
-            service: None,
-        }]);
-    }
-    let since = Day::from_unix(now.div_euclid(1_000)).plus(-CHANGES_DAYS).begin() * 1_000;
-    let filter = FindingFilter {
-        kind: Some(FindingKind::RecordChanged),
-        state: None,
-        below: None,
-        now,
-    };
-    let records = store.findings_of(&[domain.id], &filter, CHANGES_MAX as u32).await?;
-    let records = records.into_iter().map(|(_, finding)| Change {
-        at: finding.opened_at,
-        cause: ChangeCause::Record,
-        subject: finding.subject,
-        service: None,
-    });
-    let decisions = store.sender_decisions(domain.id).await?.into_iter();
-    let decisions = decisions.map(|one| {
-        let (subject, service) = match one.subject {
-            Subject::Service(name) => (name.clone(), Some(name)),
-            Subject::MailFrom(name) => (name, None),
-            Subject::Network(network) => (network.to_string(), None),
-        };
-        Change {
-            at: one.actor.at,
-            cause: ChangeCause::Decision,
-            subject,
-            service,
-        }
-    });
-    let mut changes: Vec<_> = records.chain(decisions).filter(|one| one.at >= since).collect();
-    changes.sort_by_key(|one| Reverse(one.at));
-    changes.truncate(CHANGES_MAX);
-    Ok(changes)
 }
 
 /// The receipts of changes, by the windows that are stored.
@@ -400,11 +320,7 @@ fn listed(names: &[&str]) -> String {
 }
 
 fn sentence(change: &Change, (confirmed, total): (usize, usize), without_records: u64) -> String {
-    let what = match change.cause {
-        ChangeCause::Record => format!("The {} record changed", change.subject),
-        ChangeCause::Decision => format!("You decided about {}", change.subject),
-        ChangeCause::Stated => "You changed something".to_owned(),
-    };
+    let what = change.what();
     let said = match (confirmed, total) {
         (_, 0) => format!("{what}, and no service failed before or since."),
         (confirmed, total) if confirmed == total => format!("{what}, and everything that failed is confirmed to pass."),

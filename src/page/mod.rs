@@ -197,6 +197,8 @@ fn forms() -> Router<PageState> {
         .route("/view/{id}/trust", post(held::save))
         .route("/view/{id}/decisions", get(decisions::show).post(decisions::decide))
         .route("/view/{id}/decisions/{number}/remove", post(decisions::remove))
+        .route("/view/{id}/receipts/changes", post(receipts::post))
+        .route("/view/{id}/receipts/changes/{number}/remove", post(receipts::remove))
         .route("/intake/{number}/replay", post(intake::replay))
         .route("/intake/{number}/dismiss", post(aside::dismiss))
         .route("/keys", get(keys::show).post(keys::create))

@@ -17,6 +17,7 @@ pub(super) const HOT: &[&Statement] = statements![
     "daily_facets_all" "daily_facets_by_day" "daily_facets_named" "daily_facets_range" "domain_clear_daily_facets"
     "report_before" "report_latest" "report_newest" "report_newest_long"
     "decision_add" "decision_change" "decision_list" "decision_remove" "domain_clear_decisions"
+    "owner_change_add" "owner_change_list" "owner_change_remove" "domain_clear_owner_changes"
     "finding_begun" "finding_by_no" "finding_forget" "finding_list" "finding_page" "finding_rejudge" "finding_snooze" "finding_snoozed" "finding_wake"
     "domain_clear_findings"
     "daily_sources_range" "daily_totals_last" "daily_totals_range" "daily_totals_reports"

@@ -191,6 +191,7 @@ impl Store {
             sql!("domain_clear_originals"),
             sql!("domain_clear_checks"),
             sql!("domain_clear_decisions"),
+            sql!("domain_clear_owner_changes"),
             sql!("domain_clear_findings"),
             sql!("domain_clear_dkim_key"),
             sql!("domain_clear_tls_reports"),

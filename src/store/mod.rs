@@ -57,6 +57,7 @@ mod on_ways;
 mod open;
 mod outbox;
 mod overview;
+mod owner_changes;
 mod packing;
 mod paths;
 mod proof;
@@ -132,6 +133,7 @@ pub use mentioned::VouchedReport;
 pub use message::{MessageRoom, NewMessage, NewReport};
 pub use on_ways::SourcesByWay;
 pub use overview::{DomainFigures, Latest, StretchTotals, Stretches};
+pub use owner_changes::{ChangeKind, Noted, OwnerChange, Posted};
 pub use proof::Proof;
 pub use provenance::{
     MailKey, NOT_CONFIGURED, OVER_BUDGET, POSTED, PeerTls, Provenance, SignatureCheck, SpfCheck, TOO_BUSY, TOO_OLD,

@@ -15,7 +15,7 @@ macro_rules! sql {
 pub(super) use sql;
 
 /// The first words of names, and the files.
-const NOUNS: [(&str, &str); 30] = [
+const NOUNS: [(&str, &str); 31] = [
     ("account", include_str!("sql/accounts.sql")),
     ("address", include_str!("sql/addresses.sql")),
     ("copy", include_str!("sql/copies.sql")),
@@ -34,6 +34,7 @@ const NOUNS: [(&str, &str); 30] = [
     ("lease", include_str!("sql/leases.sql")),
     ("mailbox", include_str!("sql/mailboxes.sql")),
     ("original", include_str!("sql/originals.sql")),
+    ("owner", include_str!("sql/owner_changes.sql")),
     ("paths", include_str!("sql/paths.sql")),
     ("reader", include_str!("sql/readers.sql")),
     ("record", include_str!("sql/records.sql")),

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::insight::ChangeCause;
 
 const DAY: i64 = Day::SECONDS;
 /// 2026-05-13, a day's begin.
@@ -12,6 +13,7 @@ fn change(cause: ChangeCause, subject: &str) -> Change {
         cause,
         subject: subject.to_owned(),
         service: None,
+        posted: None,
     }
 }
 

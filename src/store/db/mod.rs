@@ -66,7 +66,7 @@ pub(super) enum Layout {
 }
 
 /// The tables that are cut by `domain_id`: the first column of their primary keys.
-pub(super) const DISTRIBUTED: [&str; 13] = [
+pub(super) const DISTRIBUTED: [&str; 14] = [
     "reports",
     "evidence",
     "records",
@@ -76,6 +76,7 @@ pub(super) const DISTRIBUTED: [&str; 13] = [
     "daily_facets",
     "originals",
     "sender_decisions",
+    "owner_changes",
     "findings",
     "tls_reports",
     "daily_tls",

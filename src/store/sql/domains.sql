@@ -69,6 +69,10 @@ delete from daily_tls where domain_id = $1
 -- What the owner of a domain decided about senders: one range of the primary key.
 delete from sender_decisions where domain_id = $1
 
+-- name: domain_clear_owner_changes
+-- The changes that the owner of a domain posted: one range of the primary key.
+delete from owner_changes where domain_id = $1
+
 -- name: domain_clear_failure_reports
 -- Everything that a domain has in this table: one range of its primary key.
 delete from failure_reports where domain_id = $1

@@ -119,3 +119,57 @@ fn a_receipt_says_who_confirms_a_change() {
         "--at must be an instant of the last 365 days",
     );
 }
+
+#[test]
+fn a_change_is_noted_once_listed_and_removed() {
+    let home = home();
+    let add = ["changes", "add", "example.com", "--kind", "dkim", "--at"];
+    let now = format_instant(Clock::system().now());
+    let add: Vec<&str> = add
+        .into_iter()
+        .chain([&*now, "--service", "Mailchimp", "--note", "Switched on"])
+        .collect();
+    for _ in 0..2 {
+        let text = stdout(&home.run(&add).success());
+        assert!(text.starts_with("Change 1 of example.com is noted."), "{text}");
+    }
+    let text = stdout(&home.run(&["changes", "list", "example.com"]).success());
+    for expect in ["dkim", "Mailchimp", "Switched on", "command line"] {
+        assert!(text.contains(expect), "{expect}: {text}");
+    }
+    let text = stdout(&home.run(&["receipts", "example.com"]).success());
+    assert!(
+        text.contains("You changed DKIM for Mailchimp, and no service failed before or since."),
+        "{text}"
+    );
+    fails(
+        &home,
+        &[
+            "changes",
+            "add",
+            "example.com",
+            "--kind",
+            "spf",
+            "--at",
+            "2001-01-01T00:00:00Z",
+        ],
+        1,
+        "--at must be an instant of the last 90 days",
+    );
+    fails(
+        &home,
+        &["changes", "add", "example.com", "--kind", "dns"],
+        2,
+        "must be one of dkim, spf, dmarc, other",
+    );
+    let text = stdout(&home.run(&["changes", "remove", "example.com", "1"]).success());
+    assert_eq!(text, "Change 1 is removed.\n");
+    fails(
+        &home,
+        &["changes", "remove", "example.com", "1"],
+        1,
+        "there is no change 1 of example.com",
+    );
+    let text = stdout(&home.run(&["changes", "list", "example.com", "--json"]).success());
+    assert_eq!(text, "{\"changes\":[]}\n");
+}

@@ -18,6 +18,7 @@ struct Things {
     mail: String,
     aside: String,
     decision: String,
+    change: String,
     key: String,
     webhook: String,
     delivery: String,
@@ -63,6 +64,7 @@ fn ask(route: &Route, things: &Things) -> Ask {
         .replace("{source_ip}", PASS.source)
         .replace("{message_id}", &things.mail)
         .replace("{decision_id}", &things.decision)
+        .replace("{change_id}", &things.change)
         .replace("{delivery_id}", delivery);
     let ask = Ask::new(route.method.as_str(), &path);
     let json = |text: &str| ask.clone().body("application/json", text);
@@ -82,6 +84,7 @@ fn ask(route: &Route, things: &Things) -> Ask {
         (Body::Json, "POST", path) if path.ends_with("/dmarc/decisions") => {
             json("{\"kind\":\"service\",\"subject\":\"Mailchimp\",\"decision\":\"ours\"}")
         }
+        (Body::Json, "POST", path) if path.ends_with("/dmarc/changes") => json("{\"kind\":\"dkim\"}"),
         (Body::Json, "POST", "/domains/{id}/dmarc/simulate") => json("{\"p\":\"reject\"}"),
         (Body::Json, "POST", "/domains/{id}/ip") => json("{\"ipAddressId\":1}"),
         (Body::Json, "POST", "/api-keys") => json("{\"name\":\"x\",\"permission\":\"full_access\"}"),
@@ -140,6 +143,10 @@ async fn app() -> (TestApp, Things) {
         .post(&format!("/domains/{domain}/dmarc/decisions"), &body)
         .await
         .expect(200);
+    let change = app
+        .post(&format!("/domains/{domain}/dmarc/changes"), &json!({ "kind": "spf" }))
+        .await
+        .expect(200);
     let finding = app.find(&domain, "Shop").await;
     let deliveries = app.get(&format!("/webhooks/{webhook}/deliveries")).await.expect(200);
     let path = format!("/notification-channels/{channel}/deliveries");
@@ -152,6 +159,7 @@ async fn app() -> (TestApp, Things) {
         delivery: deliveries["deliveries"][0]["id"].to_string(),
         webhook,
         decision: decision["id"].to_string(),
+        change: change["id"].to_string(),
         mail: app.mail(&domain, "Subject: hello\r\n\r\n").await.to_string(),
         report: taken["reports"][0]["id"].to_string(),
         tls_report: tls["tls_reports"][0]["id"].to_string(),
@@ -181,6 +189,11 @@ async fn check_untouched(app: &TestApp, things: &Things) {
         .await
         .expect(200);
     assert_eq!(decisions["pagination"]["total"], 1);
+    let changes = app
+        .get(&format!("/domains/{}/dmarc/changes", things.domain))
+        .await
+        .expect(200);
+    assert_eq!(changes["pagination"]["total"], 1);
     let webhook = app.get(&format!("/webhooks/{}", things.webhook)).await.expect(200);
     let changed = (&webhook["events"], &webhook["secretRotatedAt"]);
     assert_eq!(changed, (&json!(["*"]), &json!(null)));
@@ -380,6 +393,7 @@ async fn ids_that_were_never_given_out_are_404_whatever_their_form() {
                 domain: id.to_owned(),
                 aside: id.replace('1', "999"),
                 decision: things.decision.clone(),
+                change: things.change.clone(),
                 key: id.replace('1', "999"),
                 webhook: id.replace('1', "999"),
                 delivery: things.delivery.clone(),
@@ -409,6 +423,8 @@ async fn ids_that_were_never_given_out_are_404_whatever_their_form() {
             .refused(404, "not_found");
         let decision = format!("/domains/{domain}/dmarc/decisions/{report}");
         app.delete(&decision).await.refused(404, "not_found");
+        let change = format!("/domains/{domain}/dmarc/changes/{report}");
+        app.delete(&change).await.refused(404, "not_found");
         for of in [
             format!("/webhooks/{}", things.webhook),
             format!("/notification-channels/{}", things.channel),

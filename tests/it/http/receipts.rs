@@ -1,6 +1,7 @@
 //! `/dmarc/receipts`: changes, and which reporters have seen them work.
 
 use serde_json::{Value, json};
+use tallymark::base::clock::format_instant;
 
 use super::app::NOW;
 use super::senders::report;
@@ -108,5 +109,103 @@ async fn changed_records_and_decisions_open_receipts() {
                 .unwrap()
                 .ends_with(", and no service failed before or since.")
         );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_posted_change_opens_a_receipt_until_it_is_removed() {
+    let app = TestApp::start().await;
+    let id = app.add_domain("example.com").await;
+    let sent = |passes| {
+        (
+            "example.com",
+            "54.240.8.1",
+            80,
+            passes,
+            "amazonses.com",
+            "eu-west-1.amazonses.com",
+        )
+    };
+    app.upload(&id, report("r3", 3, &[sent(false)])).await;
+    app.upload(&id, report("r1", 1, &[sent(true)])).await;
+    let path = format!("/domains/{id}/dmarc/changes");
+    let at = "2026-03-20T12:00:00.000Z";
+    let body = json!({ "kind": "dkim", "at": at, "service": "amazon ses", "note": "Own-domain DKIM switched on" });
+    let posted = app.post(&path, &body).await.expect(200);
+    assert_eq!(
+        (&posted["at"], &posted["posted_at"]),
+        (&json!(at), &json!(format_instant(NOW)))
+    );
+    assert!(posted["by"].as_str().unwrap().starts_with("key "));
+    // The same again, in other letters, is the same change.
+    let again = json!({ "kind": "dkim", "at": at, "service": "Amazon SES" });
+    assert_eq!(app.post(&path, &again).await.expect(200), posted);
+    // One of another service has a receipt of its own, without rows.
+    let other = json!({ "kind": "other", "at": at, "service": "Mailchimp" });
+    let other = app.post(&path, &other).await.expect(200);
+    let found = receipts(&app, &id, "").await;
+    let of = |change: &Value| found.iter().find(|one| one["change_id"] == change["id"]).unwrap();
+    let ses = of(&posted);
+    for (member, expect) in [
+        ("cause", "posted"),
+        ("subject", "dkim"),
+        ("only_service", "amazon ses"),
+        ("note", "Own-domain DKIM switched on"),
+        (
+            "says",
+            "You changed DKIM for amazon ses, and everything that failed is confirmed to pass.",
+        ),
+    ] {
+        assert_eq!(ses[member], expect, "{member}");
+    }
+    assert_eq!(
+        (&ses["is_closed"], &ses["services"][0]["standing"]),
+        (&json!(true), &json!("confirmed"))
+    );
+    assert_eq!(
+        (&of(&other)["is_closed"], &of(&other)["total"]),
+        (&json!(false), &json!(0))
+    );
+    assert_eq!(
+        of(&other)["says"],
+        "You changed something for Mailchimp, and no service failed before or since."
+    );
+    let csv = app.get(&format!("{path}?format=csv")).await;
+    assert!(
+        csv.text().starts_with("id,kind,at,service,note,by,posted_at\n"),
+        "{}",
+        csv.text()
+    );
+    assert_eq!(csv.text().lines().count(), 3);
+    let removed = format!("{path}/{}", posted["id"]);
+    app.delete(&removed).await.expect(200);
+    app.delete(&removed).await.refused(404, "not_found");
+    let left = receipts(&app, &id, "").await;
+    assert_eq!((left.len(), &left[0]["change_id"]), (1, &other["id"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_is_of_the_last_ninety_days_and_has_a_plain_note() {
+    let app = TestApp::start().await;
+    let id = app.add_domain("example.com").await;
+    let path = format!("/domains/{id}/dmarc/changes");
+    let day = 86_400_000;
+    for (body, wrong) in [
+        (json!({}), "kind"),
+        (json!({ "kind": "dns" }), "kind"),
+        (json!({ "kind": "spf", "at": format_instant(NOW + 1_000) }), "at"),
+        (json!({ "kind": "spf", "at": format_instant(NOW - 91 * day) }), "at"),
+        (json!({ "kind": "spf", "at": "yesterday" }), "at"),
+        (json!({ "kind": "spf", "note": "a\nb" }), "note"),
+        (json!({ "kind": "spf", "note": "x".repeat(501) }), "note"),
+        (json!({ "kind": "spf", "service": "x".repeat(254) }), "service"),
+        (json!({ "kind": "spf", "domain": "example.com" }), "domain"),
+    ] {
+        let fields = app.post(&path, &body).await.refused(422, "unprocessable_entity");
+        assert_eq!(fields, [wrong], "{body}");
+    }
+    for at in [NOW, NOW - 90 * day] {
+        let body = json!({ "kind": "spf", "at": format_instant(at), "note": "x".repeat(500) });
+        app.post(&path, &body).await.expect(200);
     }
 }

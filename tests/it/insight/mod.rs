@@ -1,5 +1,6 @@
 //! What reports mean: figures against a truth that is known message by message.
 
+mod alignment;
 mod identity;
 mod oracle;
 mod plausibility;

@@ -93,6 +93,24 @@ impl Dice {
         }
     }
 
+    /// The record of a domain, with no tag that is equal to its default: reports do not tell such a tag from none.
+    pub fn record_of(&mut self, domain: &str) -> PolicyPublished {
+        let modes = [AlignmentMode::Relaxed, AlignmentMode::Strict];
+        let p = self.maybe(Policy::ALL).or(Some(Policy::None));
+        let sp = self.maybe(Policy::ALL).filter(|sp| Some(*sp) != p);
+        PolicyPublished {
+            domain: domain.into(),
+            p,
+            sp,
+            np: self.maybe(Policy::ALL).filter(|np| Some(*np) != sp.or(p)),
+            adkim: self.maybe(&modes),
+            aspf: self.maybe(&modes),
+            testing: self.maybe(&[false, true]),
+            pct: self.maybe(&[100, 100, 0]),
+            ..PolicyPublished::default()
+        }
+    }
+
     /// Any tags in place of the published ones, and services to put right.
     pub fn candidate(&mut self) -> (PolicyChange, Vec<usize>) {
         let modes = [AlignmentMode::Relaxed, AlignmentMode::Strict];
@@ -198,6 +216,11 @@ pub fn reports(messages: &[Message]) -> Vec<NewReport> {
 
 /// The same, as they are before they are handed in.
 pub fn documents(messages: &[Message]) -> Vec<Report> {
+    documents_under(messages, &published(), &of_subdomain())
+}
+
+/// The same under other records: that of the domain, and that of the subdomain.
+pub fn documents_under(messages: &[Message], own: &PolicyPublished, sub: &PolicyPublished) -> Vec<Report> {
     let mut grouped: BTreeMap<(usize, i64), BTreeMap<&Message, u64>> = BTreeMap::new();
     for message in messages {
         let report = grouped.entry((message.reporter, message.day)).or_default();
@@ -205,7 +228,7 @@ pub fn documents(messages: &[Message]) -> Vec<Report> {
     }
     let reports = grouped.into_iter().map(|((reporter, nth), records)| {
         let (begin, end) = day(nth);
-        let policy = if reporter == 2 { of_subdomain() } else { published() };
+        let policy = if reporter == 2 { sub.clone() } else { own.clone() };
         let evidence: Vec<_> = records.keys().map(|message| evidence(message)).collect();
         let rows = records.iter().zip(0..);
         Report {

@@ -130,3 +130,37 @@ async fn a_change_has_its_receipt() {
         page.text()
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_is_noted_on_the_page_and_removed() {
+    let (app, id) = senders::app().await;
+    let session = Session::sign_in(&app, &app.key).await;
+    let path = format!("/view/{id}/receipts");
+    let form = "kind=dkim&day=2026-03-22&service=Mailchimp&note=%3Cb%3Eon%3C%2Fb%3E";
+    let noted = session.post(&app, &format!("{path}/changes"), form).await;
+    assert_eq!((noted.status, noted.header("location")), (303, Some(&*path)));
+    let page = session.get(&app, &path).await;
+    for expect in [
+        "You changed DKIM for Mailchimp, and no service failed before or since.",
+        "Note: <bdi>&lt;b&gt;on&lt;/b&gt;</bdi>",
+    ] {
+        assert!(page.text().contains(expect), "{expect}: {}", page.text());
+    }
+    // What is wrong is said next to what was typed.
+    let wrong = session
+        .post(
+            &app,
+            &format!("{path}/changes"),
+            "kind=spf&day=2030-01-01&service=&note=later",
+        )
+        .await;
+    assert_eq!(wrong.status, 422);
+    for expect in ["must be an instant of the last 90 days", "value=\"later\""] {
+        assert!(wrong.text().contains(expect), "{expect}: {}", wrong.text());
+    }
+    let changes = app.get(&format!("/domains/{id}/dmarc/changes")).await.expect(200);
+    let remove = format!("{path}/changes/{}/remove", changes["changes"][0]["id"]);
+    assert_eq!(session.post(&app, &remove, "").await.status, 303);
+    let changes = app.get(&format!("/domains/{id}/dmarc/changes")).await.expect(200);
+    assert_eq!(changes["pagination"]["total"], 0);
+}

@@ -1,11 +1,11 @@
 //! A name server on the loopback, with zones that the test edits.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
 use mail_auth::hickory_resolver::proto::op::{Message, Metadata, OpCode, ResponseCode};
-use mail_auth::hickory_resolver::proto::rr::rdata::{A, MX, PTR, TXT};
+use mail_auth::hickory_resolver::proto::rr::rdata::{A, AAAA, MX, PTR, TXT};
 use mail_auth::hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 use tallymark::ingest::{Authenticator, AuthenticatorOptions};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -20,6 +20,7 @@ const TTL: u32 = 60;
 pub enum Has {
     Text(String),
     Address(Ipv4Addr),
+    Address6(Ipv6Addr),
     Mx(String),
     Ptr(String),
     /// SERVFAIL to whatever is asked about it.
@@ -144,6 +145,7 @@ impl Dns {
                     RData::TXT(TXT::new(pieces.collect()))
                 }
                 Has::Address(address) => RData::A(A(*address)),
+                Has::Address6(address) => RData::AAAA(AAAA(*address)),
                 Has::Mx(host) => RData::MX(MX::new(10, fqdn(host))),
                 Has::Ptr(host) => RData::PTR(PTR(fqdn(host))),
             };

@@ -24,6 +24,7 @@ mod leases;
 mod lost_log;
 mod mailboxes;
 mod nodes;
+mod owner_changes;
 mod paging;
 mod quotas;
 mod refused;
