@@ -62,7 +62,7 @@ impl Session {
 }
 
 /// A page as people read it: without the elements that give machines the values of numbers and days.
-fn readable(mut answer: Answer) -> Answer {
+pub(super) fn readable(mut answer: Answer) -> Answer {
     let is_page = answer.header("content-type") == Some("text/html; charset=utf-8");
     if is_page {
         let numbers = unwrapped(answer.text(), ("<data value=\"", "</data>"), |_| true);

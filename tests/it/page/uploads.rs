@@ -1,7 +1,7 @@
 //! Uploading on the page: to no domain in particular, and with the token in the form.
 
 use super::app;
-use super::protection::{Session, own};
+use super::protection::{Session, own, readable};
 use crate::http::{Answer, Ask, PASS, Sample, TestApp};
 
 fn form(token: &str, files: &[&[u8]]) -> Vec<u8> {
@@ -22,7 +22,7 @@ fn form(token: &str, files: &[&[u8]]) -> Vec<u8> {
 
 async fn send(app: &TestApp, session: &Session, body: Vec<u8>) -> Answer {
     let ask = own(Ask::new("POST", "/upload")).header("Cookie", &session.cookie);
-    app.send(ask.body("multipart/form-data; boundary=frontier", body)).await
+    readable(app.send(ask.body("multipart/form-data; boundary=frontier", body)).await)
 }
 
 #[tokio::test(flavor = "multi_thread")]
