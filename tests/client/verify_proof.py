@@ -13,7 +13,7 @@ author = email.utils.parseaddr(message["From"])[1].rpartition("@")[2].lower()
 def verified(nth):
     """The domain of a signature that is good with the kept keys."""
     signature = dkim.DKIM(mail, minkey=1024)
-    with contextlib.suppress(dkim.DKIMException):
+    with contextlib.suppress(dkim.DKIMException, ValueError):
         if signature.verify(nth, dnsfunc=lambda name, timeout=5: keys.get(name.decode().lower())):
             return signature.domain.decode().lower()
 

@@ -8,9 +8,6 @@ use std::process::{Child, Command, Output, Stdio};
 
 use crate::http::Ask;
 use crate::provenance::dns::Dns;
-use crate::provenance::fetched::signed;
-use crate::provenance::mail::Key;
-use crate::provenance::report;
 use serde_json::json;
 use tallymark::base::{AccountId, Mode, Permission};
 use tallymark::keys::ApiSecret;
@@ -84,7 +81,7 @@ pub async fn prepare(home: &Path) -> [String; 2] {
     keys
 }
 
-async fn add_key(store: &Store, account: AccountId) -> String {
+pub async fn add_key(store: &Store, account: AccountId) -> String {
     let mut random = [0; ApiSecret::RANDOM_BYTES];
     getrandom::fill(&mut random).unwrap();
     let secret = ApiSecret::generate(Mode::Live, &random);
@@ -197,57 +194,6 @@ async fn the_official_client_accepts_our_webhooks_and_channels() {
         .await
         .unwrap();
     assert!(String::from_utf8_lossy(&done.stdout).contains("the official client's webhooks and channels are served"));
-}
-
-/// Three reports, by a script of a few lines that knows neither us nor the DNS. The control: one byte of the mail.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_stranger_verifies_reports_offline() {
-    let home = tempfile::tempdir().unwrap();
-    let dns = Dns::start().await;
-    dns.text("_dmarc.reporter.example", "v=DMARC1; p=reject");
-    dns.text("rsa._domainkey.reporter.example", &Key::Rsa.record());
-    let [key, _] = prepare(home.path()).await;
-    let provenance = format!("[provenance]\nresolvers = [\"{}\"]\n", dns.address);
-    let server = Server::start(home.path(), &(settings(&dns, "rate_per_second = 0") + &provenance));
-    let ask = |verb: &str, path: &str| Ask::new(verb, path).key(&key);
-    let domain = ask("POST", "/domains").json(&json!({ "name": "example.com" }));
-    let domain = domain.send(server.address).await.expect(201)["id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    let verify = |proof: &serde_json::Value| {
-        let file = home.path().join("proof.json");
-        std::fs::write(&file, proof.to_string()).unwrap();
-        let mut client = python("python");
-        client.arg(script("verify_proof.py")).arg(file).output().unwrap()
-    };
-    for nth in 1..=3 {
-        let mail = signed(&report(&format!("r{nth}"), nth), 1, "rsa");
-        let taken = ask("POST", "/reports")
-            .body("message/rfc822", mail)
-            .send(server.address)
-            .await
-            .expect(201);
-        let no = taken["reports"][0]["id"].clone();
-        let path = format!("/domains/{domain}/dmarc/reports/{no}/proof");
-        let mut proof = ask("GET", &path).send(server.address).await.expect(200);
-        dns.clear("rsa._domainkey.reporter.example");
-        let done = verify(&proof);
-        let said = String::from_utf8_lossy(&done.stdout).into_owned();
-        let expect = format!("proven: reporter.example signed report r{nth} about {nth} messages");
-        assert!(done.status.success() && said.contains(&expect), "{done:?}");
-        // One character of the base64 text is one byte of the mail, near its end.
-        let text = proof["mail"].as_str().unwrap().to_owned();
-        let at = text.len() - 40;
-        let other = if &text[at..=at] == "A" { "B" } else { "A" };
-        proof["mail"] = json!(format!("{}{other}{}", &text[..at], &text[at + 1..]));
-        let done = verify(&proof);
-        assert!(
-            !done.status.success() && String::from_utf8_lossy(&done.stderr).contains("not proven"),
-            "{done:?}"
-        );
-        dns.text("rsa._domainkey.reporter.example", &Key::Rsa.record());
-    }
 }
 
 /// `TALLYMARK_FUZZ_EXAMPLES=500` makes it thorough.

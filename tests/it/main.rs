@@ -28,6 +28,7 @@ mod page;
 mod posted;
 mod postfix;
 mod postgres;
+mod proven;
 mod provenance;
 mod ptr;
 mod reading;

@@ -13,7 +13,7 @@ use crate::store::ALL_DAYS;
 const DAY: Millis = 86_400_000;
 
 /// A mail with a report as reporters write it, of some days ago, signed with a selector.
-pub fn signed(xml: &[u8], days_ago: i64, selector: &str) -> Vec<u8> {
+fn signed(xml: &[u8], days_ago: i64, selector: &str) -> Vec<u8> {
     Key::Rsa.sign(&dated(xml, days_ago), REPORTER, selector)
 }
 

@@ -4,7 +4,7 @@ mod budget;
 mod conflict;
 mod costs;
 pub mod dns;
-pub mod fetched;
+mod fetched;
 mod held;
 mod hostile;
 pub mod mail;
