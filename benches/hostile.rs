@@ -4,7 +4,8 @@
 //! cargo bench --bench hostile                                   the cases of full size, in a table
 //! cargo bench --bench hostile -- messages --seconds 3600        whole messages of every kind (seed: --seed 7)
 //! cargo bench --bench hostile -- save FOLDER                    the cases as files, to bring them in by other ways
-//! cargo bench --bench hostile -- zip --executions 10000000      changed archives; also: unpack, xml, evidence, mmdb
+//! cargo bench --bench hostile -- zip --executions 10000000      changed archives; also: unpack, xml, evidence, tls, failures,
+//!                                                               mmdb
 //! ```
 //!
 //! It ends at the first message that takes more, says which seed made it, and writes it to `target/hostile-SEED.bin`.
@@ -17,9 +18,11 @@ mod mmdb;
 #[allow(dead_code, reason = "what other benches use")]
 mod support {
     pub mod corpus;
+    pub mod failure_mails;
     pub mod hostile;
     pub mod oracle;
     pub mod texts;
+    pub mod tls_texts;
 }
 
 use std::path::Path;
@@ -27,9 +30,11 @@ use std::time::{Duration, Instant};
 
 use mmdb::{Mmdb, ipinfo};
 use support::corpus::Random;
+use support::failure_mails::failure_mail;
 use support::hostile::{self, Scale};
 use support::oracle::{FIXED_BYTES, Spent, weigh, weigh_networks};
 use support::texts;
+use support::tls_texts::{TLS_TEXTS, tls_text};
 use tallymark::base::clock::Clock;
 use tallymark::ingest::ProcessLimits;
 
@@ -79,12 +84,30 @@ fn main() {
             let bytes = 1 << random.below(17);
             changed(texts::text(random.below(8), bytes, random).flat(1 << 17), random)
         }),
+        Some("tls") => run.go("tls", |random| match random.below(4) {
+            // Half of them reach the reader whole, or nearly so.
+            0 | 1 => {
+                let (kind, bytes) = (random.below(TLS_TEXTS), 1 << random.below(18));
+                changed(tls_text(kind, bytes, random).flat(1 << 18), random)
+            }
+            2 => hostile::tls_message(random, small).bytes,
+            _ => hostile::tls_message(random, full).bytes,
+        }),
+        Some("failures") => run.go("failures", |random| {
+            let bytes = 1 << random.below(20);
+            let mail = failure_mail(random, bytes);
+            if random.percent(50) {
+                changed(mail, random)
+            } else {
+                mail
+            }
+        }),
         Some("mmdb") => run.weighed(
             "mmdb",
             |random| changed(network_table(random), random),
             |bytes| weigh_networks(&Clock::system(), bytes),
         ),
-        Some(other) => panic!("{other} is none of: save, messages, zip, unpack, xml, evidence, mmdb"),
+        Some(other) => panic!("{other} is none of: save, messages, zip, unpack, xml, evidence, tls, failures, mmdb"),
     }
 }
 
@@ -168,7 +191,7 @@ fn judge(seed: u64, message: &[u8], spent: &Spent, limits: &ProcessLimits) {
 }
 
 fn save(folder: &Path) {
-    for (name, message, _) in hostile::cases() {
+    for (name, message, _) in hostile::cases().into_iter().chain(hostile::tls_cases()) {
         std::fs::write(folder.join(name.replace([' ', '/'], "-")), message).expect("a file");
     }
 }
@@ -179,7 +202,7 @@ fn cases() {
         "{:<28} {:>11} {:>10} {:>10} {:>8} {:>8}  refused as",
         "case", "bytes", "ms", "MiB", "reports", "records"
     );
-    for (name, message, reason) in hostile::cases() {
+    for (name, message, reason) in hostile::cases().into_iter().chain(hostile::tls_cases()) {
         let spent = weigh(&clock, &message, &limits);
         println!(
             "{name:<28} {:>11} {:>10.1} {:>10.1} {:>8} {:>8}  {}",

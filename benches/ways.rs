@@ -19,6 +19,8 @@ mod program;
 mod support;
 #[path = "support/texts.rs"]
 mod texts;
+#[path = "support/tls_texts.rs"]
+mod tls_texts;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -11,6 +11,7 @@ use std::fmt::Write as _;
 
 use super::corpus::Random;
 use super::texts::{TEXTS, Text, gzip, text};
+use super::tls_texts::{TLS_TEXTS, tls_text};
 
 /// A message, and of what it was made.
 pub struct Hostile {
@@ -325,8 +326,20 @@ pub fn mutate(bytes: &mut Vec<u8>, random: &mut Random) {
 pub fn message(random: &mut Random, scale: Scale) -> Hostile {
     let bytes = 1 << random.below(64 - scale.inflated_bytes_max.leading_zeros() as usize);
     let text = text(random.below(TEXTS), bytes, random);
+    carried(&text, bytes, scale, random)
+}
+
+/// A message of any kind with a TLS report of one.
+pub fn tls_message(random: &mut Random, scale: Scale) -> Hostile {
+    let bytes = 1 << random.below(64 - scale.inflated_bytes_max.leading_zeros() as usize);
+    let text = tls_text(random.below(TLS_TEXTS), bytes, random);
+    carried(&text, bytes, scale, random)
+}
+
+/// A text of about `bytes`, packed and mailed in one of many ways, and changed.
+fn carried(text: &Text, bytes: u64, scale: Scale, random: &mut Random) -> Hostile {
     let mut name = format!("{} of {bytes} bytes", text.name);
-    let mut bytes = packed(&text, scale, random, &mut name);
+    let mut bytes = packed(text, scale, random, &mut name);
     if bytes.len() < scale.message_bytes_max / 2 && random.percent(70) {
         bytes = mail(&bytes, scale, random, &mut name);
     }
@@ -367,5 +380,34 @@ pub fn cases() -> Vec<(&'static str, Vec<u8>, Option<&'static str>)> {
         ("10 GiB of one text", packed(18, 10 * GIB), Some("event_too_large")),
         ("10 GiB of white space", packed(17, 10 * GIB), Some("event_too_large")),
         ("10 GiB of records", packed(31, 10 * GIB), None),
+    ]
+}
+
+/// The same of TLS reports. Their archives have a wrong checksum, which is the reason wherever the text is broken.
+pub fn tls_cases() -> Vec<(&'static str, Vec<u8>, Option<&'static str>)> {
+    let random = &mut Random(21);
+    let mut packed = |kind, bytes| tls_text(kind, bytes, random).gzipped();
+    let (below, full) = (15 << 20, 10 << 30);
+    vec![
+        ("TLS: a drawn report", packed(0, below), None),
+        ("TLS: deep lists", packed(1, below), Some("too_deep")),
+        ("TLS: deep objects", packed(2, below), Some("too_deep")),
+        (
+            "TLS: deep values passed over",
+            packed(3, below),
+            Some("archive_damaged"),
+        ),
+        (
+            "TLS: a number of many digits",
+            packed(4, below),
+            Some("archive_damaged"),
+        ),
+        ("TLS: repeated members", packed(5, below), None),
+        ("TLS: policies", packed(6, 1 << 20), Some("too_many_policies")),
+        ("TLS: failures", packed(7, 6 << 20), Some("too_many_failures")),
+        ("TLS: escapes", packed(9, below), None),
+        ("TLS: empty values", packed(10, below), None),
+        ("TLS: 10 GiB of one text", packed(8, full), Some("too_large")),
+        ("TLS: 10 GiB of white space", packed(11, full), Some("too_large")),
     ]
 }

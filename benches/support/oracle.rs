@@ -12,7 +12,7 @@ use tallymark::base::Authenticated;
 use tallymark::base::clock::Clock;
 use tallymark::enrich::{MmdbLimits, Networks};
 use tallymark::ingest::{Context, ProcessLimits, process_as};
-use tallymark::store::NewReport;
+use tallymark::store::{Acceptance, NewFailure, NewReport, NewTlsReport};
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
@@ -24,6 +24,7 @@ pub struct Spent {
     pub memory_bytes: usize,
     /// Of this thread.
     pub processor: Duration,
+    /// Of any kind.
     pub reports: usize,
     pub records: usize,
     /// The stable words of what is wrong with it.
@@ -41,6 +42,11 @@ pub fn weigh(clock: &Clock, message: &[u8], limits: &ProcessLimits) -> Spent {
     let processed = process_as(Context::ReportAddress, clock, message, limits);
     let reasons = processed.problems.iter().map(|problem| problem.reason).collect();
     let (mut reports, mut records) = (Vec::new(), 0);
+    let tls_reports = processed.tls_reports.into_iter();
+    let tls_reports =
+        tls_reports.map(|found| NewTlsReport::new(found.parsed, Authenticated::Unknown, Acceptance::Open));
+    let tls_reports: Vec<_> = tls_reports.collect();
+    let failure = processed.failure.map(|parsed| NewFailure::new(parsed, None));
     for found in processed.reports {
         records += found.parsed.report.records.len();
         reports.push(NewReport::new(found.parsed, Authenticated::Unknown));
@@ -48,7 +54,7 @@ pub fn weigh(clock: &Clock, message: &[u8], limits: &ProcessLimits) -> Spent {
     Spent {
         memory_bytes: MEMORY.peak_usage().saturating_sub(before),
         processor: clock.thread_time() - began,
-        reports: reports.len(),
+        reports: reports.len() + tls_reports.len() + usize::from(failure.is_some()),
         records,
         reasons,
     }

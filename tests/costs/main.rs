@@ -6,6 +6,8 @@
 #[path = "../../benches/support/corpus.rs"]
 #[allow(dead_code, reason = "the generator of hostile messages uses its random numbers")]
 mod corpus;
+#[path = "../../benches/support/failure_mails.rs"]
+mod failure_mails;
 #[path = "../../benches/support/hostile.rs"]
 mod hostile;
 #[path = "../../benches/support/oracle.rs"]
@@ -13,6 +15,9 @@ mod oracle;
 mod stored;
 #[path = "../../benches/support/texts.rs"]
 mod texts;
+mod tls;
+#[path = "../../benches/support/tls_texts.rs"]
+mod tls_texts;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

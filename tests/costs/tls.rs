@@ -1,0 +1,127 @@
+//! What hostile TLS reports and failure reports cost. `cargo bench --bench hostile -- tls` goes on for as long as it is told.
+
+use crate::corpus::Random;
+use crate::failure_mails::failure_mail;
+use crate::hostile::{self, Hostile, Scale};
+use crate::oracle::FIXED_BYTES;
+use crate::tls_texts::{TLS_TEXTS, tls_text};
+use crate::{alone, is_within, limits, refused, weigh};
+use tallymark::base::budget::CostLimits;
+use tallymark::ingest::ProcessLimits;
+
+#[test]
+fn no_tls_report_takes_more_than_the_budget_of_its_message() {
+    let _alone = alone();
+    let (limits, scale) = (
+        limits(),
+        Scale {
+            message_bytes_max: 256 << 10,
+            inflated_bytes_max: 4 << 20,
+        },
+    );
+    let (mut reports, mut refused) = (0, 0);
+    for seed in 0..400 {
+        let Hostile { name, bytes } = hostile::tls_message(&mut Random(seed), scale);
+        let spent = weigh(&bytes, &limits);
+        is_within(&format!("seed {seed}, {name}"), &spent);
+        reports += spent.reports;
+        refused += spent.reasons.len();
+    }
+    // The generator makes what is read as well as what is not.
+    assert!(reports > 20 && refused > 50, "{reports} reports, {refused} refusals");
+}
+
+/// A drawn report is read with warnings, or refused by a word of its own; it never makes the reader fail.
+#[test]
+fn a_tls_report_with_any_member_absent_or_odd_is_read_or_set_aside() {
+    let _alone = alone();
+    let (mut reports, mut refused) = (0, 0);
+    for seed in 0..600 {
+        let random = &mut Random(seed);
+        let (kind, bytes) = (random.below(TLS_TEXTS), 1 << random.below(14));
+        let mut text = tls_text(kind, bytes, random).flat(1 << 14);
+        if random.percent(30) {
+            hostile::mutate(&mut text, random);
+        }
+        let spent = weigh(&text, &limits());
+        is_within(&format!("seed {seed}"), &spent);
+        assert!(!spent.reasons.contains(&"internal_error"), "seed {seed}");
+        reports += spent.reports;
+        refused += spent.reasons.len();
+    }
+    assert!(reports > 150 && refused > 50, "{reports} reports, {refused} refusals");
+}
+
+#[test]
+fn every_limit_of_a_tls_report_has_a_word_of_its_own() {
+    let _alone = alone();
+    let random = &mut Random(21);
+    let mut packed = |kind, bytes| tls_text(kind, bytes, random).gzipped();
+    refused("deep lists", &packed(1, 1 << 20), "too_deep");
+    refused("deep objects", &packed(2, 1 << 20), "too_deep");
+    refused("digits", &packed(4, 1 << 20), "archive_damaged");
+    refused("policies", &packed(6, 200_000), "too_many_policies");
+    refused("values", &packed(10, 3 << 20), "too_much_memory");
+    refused("one text", &packed(8, 30 << 20), "too_much_memory");
+    refused("white space", &packed(11, 30 << 20), "too_much_memory");
+    // Without an archive the text itself is the reason.
+    for kind in [3, 4] {
+        refused(
+            "not packed",
+            &tls_text(kind, 100_000, &mut Random(1)).flat(200_000),
+            "malformed_json",
+        );
+    }
+}
+
+/// The cases of full size, with the limits of the program.
+#[test]
+fn each_case_of_a_hostile_tls_report_ends_as_it_should() {
+    let _alone = alone();
+    let limits = ProcessLimits::default();
+    let memory_max = usize::try_from(limits.cost.memory_bytes_max).unwrap() + FIXED_BYTES;
+    for (name, message, reason) in hostile::tls_cases() {
+        let spent = weigh(&message, &limits);
+        assert!(spent.memory_bytes <= memory_max, "{name}: {spent:?}");
+        let ends = reason.is_none_or(|reason| spent.reasons.contains(&reason));
+        assert!(
+            ends && !spent.reasons.contains(&"internal_error"),
+            "{name}: {:?}",
+            spent.reasons
+        );
+    }
+}
+
+#[test]
+fn without_a_budget_the_oracle_sees_what_a_tls_report_takes() {
+    let _alone = alone();
+    let mut unlimited = limits();
+    unlimited.cost = CostLimits::NONE;
+    let message = tls_text(10, 14 << 20, &mut Random(1)).gzipped();
+    let (without, with) = (weigh(&message, &unlimited), weigh(&message, &limits()));
+    assert!(
+        without.memory_bytes > with.memory_bytes + (4 << 20),
+        "{without:?} {with:?}"
+    );
+    is_within("with a budget", &with);
+}
+
+#[test]
+fn no_failure_report_takes_more_than_the_budget_of_its_message() {
+    let _alone = alone();
+    let limits = limits();
+    let mut reports = 0;
+    for seed in 0..400 {
+        let random = &mut Random(seed);
+        let bytes = 1 << random.below(19);
+        let mut mail = failure_mail(random, bytes);
+        if random.percent(30) {
+            hostile::mutate(&mut mail, random);
+        }
+        let spent = weigh(&mail, &limits);
+        is_within(&format!("seed {seed}"), &spent);
+        assert!(!spent.reasons.contains(&"internal_error"), "seed {seed}");
+        reports += spent.reports;
+    }
+    assert!((200..400).contains(&reports), "{reports} reports");
+}
