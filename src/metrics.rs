@@ -1,7 +1,9 @@
 //! What is counted while the process runs, in one place: no globals, every label from a closed set of words.
 
+mod feeds;
 mod labels;
 mod ptr;
+mod tls;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -14,12 +16,13 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
+pub use feeds::FeedFigures;
 use labels::{
-    AnswerLabels, ChangeLabels, FeedLabels, FeedOutcomeLabels, FeedReasonLabels, FileLabels, HttpLabels, JobLabels,
-    JobRunLabels, OutcomeLabels, ReasonLabels, ReportLabels, RouteLabels, SetAsideLabels, StatusLabels, VerdictLabels,
-    feed_labels,
+    AnswerLabels, ChangeLabels, FileLabels, HttpLabels, JobLabels, JobRunLabels, OutcomeLabels, ReasonLabels,
+    ReportLabels, RouteLabels, SetAsideLabels, StatusLabels, VerdictLabels,
 };
 pub use ptr::PtrFigures;
+pub use tls::TlsFigures;
 
 /// Every figure. Cheap to clone: all clones count together.
 #[derive(Debug, Clone)]
@@ -46,13 +49,12 @@ struct Figures {
     provenance: Family<VerdictLabels, Counter>,
     provenance_seconds: Histogram,
     provenance_dns_questions: Counter,
-    feed_up: Family<FeedLabels, Gauge>,
-    feed_read_at: Family<FeedLabels, Gauge>,
-    feed_messages: Family<FeedOutcomeLabels, Counter>,
-    feed_failures: Family<FeedReasonLabels, Counter>,
+    feeds: FeedFigures,
     domain_checks: Family<StatusLabels, Counter>,
     domain_changes: Family<ChangeLabels, Counter>,
     ptr: PtrFigures,
+    tls: TlsFigures,
+    reread: Family<OutcomeLabels, Counter>,
     jobs: Family<JobRunLabels, Counter>,
     job_seconds: Family<JobLabels, Histogram, fn() -> Histogram>,
     job_held: Family<JobLabels, Gauge>,
@@ -109,13 +111,12 @@ impl Metrics {
             provenance: Family::default(),
             provenance_seconds: Histogram::new(exponential_buckets(0.001, 2.0, 14)),
             provenance_dns_questions: Counter::default(),
-            feed_up: Family::default(),
-            feed_read_at: Family::default(),
-            feed_messages: Family::default(),
-            feed_failures: Family::default(),
+            feeds: FeedFigures::default(),
             domain_checks: Family::default(),
             domain_changes: Family::default(),
             ptr: PtrFigures::default(),
+            tls: TlsFigures::default(),
+            reread: Family::default(),
             jobs: Family::default(),
             job_seconds: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.01, 4.0, 10))),
             job_held: Family::default(),
@@ -140,7 +141,13 @@ impl Metrics {
             Unit::Seconds,
             f.http_seconds.clone(),
         );
-        registry.register("reports", "Reports by what became of them", f.reports.clone());
+        registry.register("reports", "Aggregate reports by what became of them", f.reports.clone());
+        f.tls.register(&mut registry);
+        registry.register(
+            "reread_messages",
+            "Messages kept as other mail that were read again, since this version reads more than the one before, by outcome",
+            f.reread.clone(),
+        );
         registry.register(
             "set_aside",
             "Messages set aside, by kind and reason",
@@ -199,7 +206,7 @@ impl Metrics {
             "DNS questions asked for these checks, answered from the cache or not",
             f.provenance_dns_questions.clone(),
         );
-        f.register_feeds(&mut registry);
+        f.feeds.register(&mut registry);
         registry.register(
             "domain_checks",
             "Looks at the DNS records of a domain, by its status after that",
@@ -273,7 +280,7 @@ impl Metrics {
         seconds.observe(took.as_secs_f64());
     }
 
-    /// One report that was taken: `stored`, `duplicate` or `conflict`.
+    /// One aggregate report that was taken: `stored`, `held`, `duplicate`, `conflict` or `completed`.
     pub fn count_report(&self, outcome: &'static str) {
         self.0.reports.get_or_create(&ReportLabels { outcome }).inc();
     }
@@ -414,34 +421,19 @@ impl Metrics {
         self.0.queue_depth_max.set(i64::try_from(depth_max).unwrap_or(i64::MAX));
     }
 
-    /// A mailbox, Maildir or folder is being read.
-    pub fn set_feed_up(&self, feed: &str) {
-        self.0.feed_up.get_or_create(&feed_labels(feed)).set(1);
+    /// A message kept as other mail that was read again: `report` if there is one in it, else `none`.
+    pub fn count_reread(&self, outcome: &'static str) {
+        self.0.reread.get_or_create(&OutcomeLabels { outcome }).inc();
     }
 
-    /// A mailbox, Maildir or folder is not being read.
-    pub fn set_feed_down(&self, feed: &str) {
-        self.0.feed_up.get_or_create(&feed_labels(feed)).set(0);
+    /// The figures of the places that are read.
+    pub fn feeds(&self) -> &FeedFigures {
+        &self.0.feeds
     }
 
-    /// A feed was read to its end, unix milliseconds.
-    pub fn set_feed_read_at(&self, feed: &str, at: i64) {
-        let gauge = self.0.feed_read_at.get_or_create(&feed_labels(feed));
-        gauge.set(at / 1_000);
-    }
-
-    /// One message of a feed: `taken`, `failed`, `other` or `put_off`.
-    pub fn count_feed_message(&self, feed: &str, outcome: &'static str) {
-        let feed = feed.to_owned();
-        let labels = FeedOutcomeLabels { feed, outcome };
-        self.0.feed_messages.get_or_create(&labels).inc();
-    }
-
-    /// One time that a feed could not be read.
-    pub fn count_feed_failure(&self, feed: &str, reason: &'static str) {
-        let feed = feed.to_owned();
-        let labels = FeedReasonLabels { feed, reason };
-        self.0.feed_failures.get_or_create(&labels).inc();
+    /// The figures of TLS reports.
+    pub fn tls(&self) -> &TlsFigures {
+        &self.0.tls
     }
 
     /// The figures of the names of sending addresses.
@@ -462,31 +454,6 @@ impl Metrics {
             out.clear();
         }
         (out, "application/openmetrics-text; version=1.0.0; charset=utf-8")
-    }
-}
-
-impl Figures {
-    fn register_feeds(&self, registry: &mut Registry) {
-        registry.register(
-            "feed_up",
-            "1 while a mailbox, Maildir or folder is being read",
-            self.feed_up.clone(),
-        );
-        registry.register(
-            "feed_read_at_seconds",
-            "When a feed was last read to its end, unix time",
-            self.feed_read_at.clone(),
-        );
-        registry.register(
-            "feed_messages",
-            "Messages of a feed by what became of them",
-            self.feed_messages.clone(),
-        );
-        registry.register(
-            "feed_failures",
-            "Times that a feed could not be read, by reason",
-            self.feed_failures.clone(),
-        );
     }
 }
 

@@ -67,31 +67,8 @@ pub(super) struct OutcomeLabels {
     pub outcome: &'static str,
 }
 
-/// `feed` is a name that the operator gave.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct FeedLabels {
-    pub feed: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct FeedOutcomeLabels {
-    pub feed: String,
-    pub outcome: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct FeedReasonLabels {
-    pub feed: String,
-    pub reason: &'static str,
-}
-
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct FileLabels {
     pub file: &'static str,
     pub outcome: &'static str,
-}
-
-/// The labels of a feed's figures.
-pub(super) fn feed_labels(feed: &str) -> FeedLabels {
-    FeedLabels { feed: feed.to_owned() }
 }

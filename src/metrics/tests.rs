@@ -11,13 +11,17 @@ fn counts_are_written_with_labels() {
         .count_request("/domains/{id}", "GET", 200, Duration::from_millis(3));
     metrics.count_report("duplicate");
     metrics.count_set_aside("quarantined", "malformed_xml");
+    metrics.tls().count_report("held");
+    metrics.tls().count_sessions("sts", "failed", 3);
+    metrics.tls().count_failures("certificate-expired", 2);
+    metrics.count_reread("report");
     metrics.set_queue_depth(3, 100);
     metrics.observe_provenance("pass", 7, Duration::from_millis(2));
     metrics.observe_batch(5, Duration::from_millis(2));
-    metrics.set_feed_up("inbox");
-    metrics.set_feed_read_at("inbox", 1_760_000_000_123);
-    metrics.count_feed_message("inbox", "taken");
-    metrics.count_feed_failure("inbox", "login_refused");
+    metrics.feeds().set_up("inbox");
+    metrics.feeds().set_read_at("inbox", 1_760_000_000_123);
+    metrics.feeds().count_message("inbox", "taken");
+    metrics.feeds().count_failure("inbox", "login_refused");
     metrics.observe_job("purge", JobOutcome::Failed, Duration::from_millis(2));
     metrics.set_job_held("purge");
     metrics.count_names_file("networks", "refused");
@@ -28,6 +32,10 @@ fn counts_are_written_with_labels() {
         r#"tallymark_http_request_seconds_count{route="/domains/{id}"} 2"#,
         r#"tallymark_reports_total{outcome="duplicate"} 1"#,
         r#"tallymark_set_aside_total{kind="quarantined",reason="malformed_xml"} 1"#,
+        r#"tallymark_tls_reports_total{outcome="held"} 1"#,
+        r#"tallymark_tls_sessions_total{policy="sts",result="failed"} 3"#,
+        r#"tallymark_tls_failures_total{result_type="certificate-expired"} 2"#,
+        r#"tallymark_reread_messages_total{outcome="report"} 1"#,
         r#"tallymark_provenance_total{verdict="pass"} 1"#,
         "tallymark_provenance_seconds_count 1",
         "tallymark_provenance_dns_questions_total 7",

@@ -8,7 +8,7 @@ use crate::base::{
     Permission, Region, ReportNo, SetAsideId, SetAsideKind, Tags, TlsMode,
 };
 use crate::report::aggregate::{Evidence, PolicyPublished, Verdict, Warning, Window};
-use crate::tally::{ResultFilter, Totals};
+use crate::tally::{ResultFilter, TlsCounts, Totals};
 
 /// How far the clocks of nodes may differ. An instant further in the future is from a clock that was ahead.
 pub const CLOCKS_DIFFER_MAX: Millis = 300_000;
@@ -371,6 +371,8 @@ pub struct StoredTlsReport {
     /// The domain that it is about.
     pub policy_domain: String,
     pub leaf: String,
+    /// Its sessions, if it is new and may count; else none.
+    pub counts: TlsCounts,
 }
 
 /// A failure report that is in the database now.

@@ -10,6 +10,7 @@ mod sums;
 #[cfg(test)]
 pub(crate) mod testdata;
 mod tls;
+mod tls_counts;
 mod totals;
 mod way;
 mod way_sums;
@@ -22,6 +23,7 @@ pub use signers::{Signed, name_cut, signed};
 pub use spread::{SPREAD_DAYS_MAX, SPREAD_ENTRIES_MAX, Spread};
 pub use sums::{DayFigures, DaySources, Figures, SourceTotals, Summed, added_up};
 pub use tls::{TlsKey, TlsKind, TlsSum, TlsSums, tls_sums};
+pub use tls_counts::TlsCounts;
 pub use totals::{ResultFilter, Totals};
 pub use way::{Handled, Way};
 pub use way_sums::WaySums;

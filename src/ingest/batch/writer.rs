@@ -16,7 +16,7 @@ use crate::ingest::options::{IntakeError, IntakeOptions, IntakeSettings};
 use crate::ingest::owners::{Askers, GoingOn};
 use crate::ingest::parsed_bytes::ParsedBytes;
 use crate::metrics::Metrics;
-use crate::store::{CommitOptions, Fate, NewMessage, Outcome, Problem, Store, StoreError};
+use crate::store::{CommitOptions, Fate, NewMessage, Outcome, Problem, Store, StoreError, StoredTlsReport};
 
 /// What it takes to write batches.
 pub(in crate::ingest) struct Writer {
@@ -300,6 +300,23 @@ fn not_storable(detail: String) -> Problem {
 }
 
 impl Writer {
+    fn count_tls(&self, report: &StoredTlsReport) {
+        let figures = self.metrics.tls();
+        figures.count_report(match report.fate {
+            Fate::Duplicate => "duplicate",
+            Fate::Conflict => "conflict",
+            Fate::Stored | Fate::Completed if report.acceptance.is_held() => "held",
+            Fate::Stored | Fate::Completed => "stored",
+        });
+        for (policy, [successful, failed]) in &report.counts.sessions {
+            figures.count_sessions(policy, "successful", *successful);
+            figures.count_sessions(policy, "failed", *failed);
+        }
+        for (result_type, sessions) in &report.counts.failures {
+            figures.count_failures(result_type, *sessions);
+        }
+    }
+
     fn count(&self, outcome: &Outcome) {
         let metrics = &self.metrics;
         for report in &outcome.reports {
@@ -310,6 +327,9 @@ impl Writer {
                 Fate::Conflict => "conflict",
                 Fate::Completed => "completed",
             });
+        }
+        for report in &outcome.tls_reports {
+            self.count_tls(report);
         }
         if outcome.over_quota {
             metrics.count_set_aside_refused();

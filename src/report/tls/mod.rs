@@ -10,9 +10,11 @@ mod model;
 mod parse;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub use error::{ParseError, ParseErrorKind};
 pub use keys::{content_key, identity_key, reporter};
 pub use limits::Limits;
 pub use model::{Failure, Hints, Parsed, PolicyResult, Report};
 pub use parse::parse;
+pub use words::{known_policy, known_result};

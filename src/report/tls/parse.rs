@@ -5,6 +5,7 @@ use std::io::BufRead;
 use std::net::IpAddr;
 
 use super::document::{self, Node, Object};
+use super::words::{POLICIES, RESULTS};
 use super::{Failure, Hints, Limits, ParseError, ParseErrorKind, Parsed, PolicyResult, Report, content_key};
 use crate::base::budget::{Budget, Cost, Held};
 use crate::base::{DomainName, normalise_domain};
@@ -252,7 +253,7 @@ impl Reading<'_> {
             }
         };
         let (policy, summary) = (part("policy"), part("summary"));
-        let kind = self.word(policy, "policy-type", &["sts", "tlsa", "no-policy-found"]);
+        let kind = self.word(policy, "policy-type", &POLICIES);
         let lines = self.lines(policy.member("policy-string"), "policy-string");
         let mx = policy.member("mx-host").or_else(|| policy.member("mx-host-pattern"));
         Ok(PolicyResult {
@@ -434,21 +435,6 @@ fn text_of(node: &Node) -> Option<Cow<'_, str>> {
         _ => None,
     }
 }
-
-/// The results of RFC 8460, 4.3.
-const RESULTS: [&str; 11] = [
-    "starttls-not-supported",
-    "certificate-host-mismatch",
-    "certificate-expired",
-    "certificate-not-trusted",
-    "validation-failure",
-    "tlsa-invalid",
-    "dnssec-invalid",
-    "dane-required",
-    "sts-policy-fetch-error",
-    "sts-policy-invalid",
-    "sts-webpki-invalid",
-];
 
 /// Whether an instant has the form of RFC 3339: with a `T` and a zone. Microsoft leaves out the zone (2024).
 fn is_rfc3339(text: &str) -> bool {

@@ -20,6 +20,7 @@ use super::place::{Batch, TlsClaim};
 use super::quota::Quotas;
 use crate::base::{AccountId, Authenticated, DomainId, ReportNo};
 use crate::report::aggregate::{ContentKey, IdentityKey};
+use crate::tally::TlsCounts;
 
 /// What is decided about the TLS reports of a batch.
 #[derive(Default)]
@@ -110,6 +111,10 @@ pub(super) async fn decide(
             acceptance: claim.acceptance,
             policy_domain: new.report.domain.to_string(),
             leaf: leaf.clone(),
+            counts: match fate {
+                Fate::Stored if claim.acceptance.may_count() => TlsCounts::new(&new.report),
+                _ => TlsCounts::default(),
+            },
         };
         decisions.stored.push((*claim, stored));
     }
