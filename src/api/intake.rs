@@ -74,10 +74,12 @@ pub struct ExcerptBody {
     pub after: String,
 }
 
-/// Messages set aside, by reason and sender, most first.
+/// The newest 10,000 messages set aside, by reason and sender, most first.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct MessageGroups {
     pub groups: Vec<MessageGroup>,
+    /// Whether there are older messages, which are not counted here.
+    pub more: bool,
 }
 
 /// Messages that were set aside for one reason, and came from one sender.

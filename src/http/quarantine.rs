@@ -41,6 +41,8 @@ pub(super) const GROUPS: &[Parameter] = &[Parameter {
 const GROUPED: [&str; 3] = ["quarantined", "unclaimed", "other"];
 /// Groups of an answer.
 const GROUPS_MAX: usize = 100;
+/// Messages that are counted, newest first: each is read.
+const GROUPED_MESSAGES_MAX: u32 = 10_000;
 
 /// `GET /quarantine`
 pub(super) async fn list(
@@ -74,9 +76,13 @@ pub(super) async fn groups(
     let kind = parameters.word("kind", &GROUPED, SetAsideKind::from_word);
     parameters.finish()?;
     let kind = kind.unwrap_or(SetAsideKind::Quarantined);
-    let found = state.store.set_aside_groups(client.account, kind).await?;
+    let (found, more) = state
+        .store
+        .set_aside_groups(client.account, kind, GROUPED_MESSAGES_MAX)
+        .await?;
     Ok(Json(MessageGroups {
         groups: by_sender(found),
+        more,
     }))
 }
 

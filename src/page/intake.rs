@@ -17,7 +17,7 @@ use super::query::{Asked, query_escaped};
 use super::reports::notes;
 use super::uploads;
 use super::visitor::{Bare, Visitor};
-use crate::api::{Arrivals, MessageGroup, MessageGroups, MessageItem, MessageList, RefusedItem, RefusedList, Taken};
+use crate::api::{Arrivals, MessageGroups, MessageItem, MessageList, RefusedItem, RefusedList, Taken};
 use crate::base::numbers::{bytes, grouped};
 
 const PER_PAGE: &str = "25";
@@ -55,7 +55,7 @@ pub(super) async fn show(visitor: Visitor, asked: Asked) -> Result<(StatusCode, 
         @if visitor.may_write() { (uploads::card(&visitor)) }
         (arrived(&arrivals))
         @if let Some(list) = &refused { (not_taken(&list.refused)) }
-        @if let Some(found) = &groups { (grouped_messages(&found.groups)) }
+        @if let Some(found) = &groups { (grouped_messages(found)) }
         @match &aside {
             Some(list) => { (set_aside(&visitor, &asked, list)) }
             None => { p .muted { "What is in quarantine can be seen with a full access key of the whole account." } }
@@ -159,7 +159,7 @@ pub(super) async fn refused_csv(visitor: Visitor) -> Result<Response, Failure> {
 }
 
 /// What is in quarantine, by reason and sender, where there is more than one message; else nothing.
-fn grouped_messages(groups: &[MessageGroup]) -> Markup {
+fn grouped_messages(MessageGroups { groups, more }: &MessageGroups) -> Markup {
     let all = groups
         .iter()
         .fold(0_u64, |sum, group| sum.saturating_add(group.messages));
@@ -168,7 +168,10 @@ fn grouped_messages(groups: &[MessageGroup]) -> Markup {
             section .card aria-labelledby="groups" {
                 div .head {
                     h2 #groups { "In quarantine, by reason and sender" }
-                    span .muted.small { "One cause often stands behind many messages: look at the newest of each." }
+                    span .muted.small {
+                        "One cause often stands behind many messages: look at the newest of each."
+                        @if *more { " Only the newest " (grouped(all)) " are counted." }
+                    }
                 }
                 div .scroll.low tabindex="0" role="region" aria-label="Table of reasons and senders" {
                     table .cards.dated {

@@ -9,9 +9,6 @@ use crate::base::{AccountId, DomainId, Millis, SetAsideId, SetAsideKind};
 /// Domains that are noted in one transaction.
 const CLAIMED_AT_ONCE: usize = 1_000;
 
-/// Groups of messages that are looked at.
-const ASIDE_GROUPS_MAX: i64 = 10_000;
-
 /// Messages that were set aside for one reason, and came the same way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AsideGroup {
@@ -120,16 +117,21 @@ impl Store {
         Ok(true)
     }
 
-    /// The messages of a kind that are set aside for an account, by reason and origin, most first: up to
-    /// [`ASIDE_GROUPS_MAX`] of them.
+    /// The newest `messages_max` messages of a kind that are set aside for an account, by reason and origin, most first; and whether
+    /// there are older ones.
     pub async fn set_aside_groups(
         &self,
         account: AccountId,
         kind: SetAsideKind,
-    ) -> Result<Vec<AsideGroup>, StoreError> {
+        messages_max: u32,
+    ) -> Result<(Vec<AsideGroup>, bool), StoreError> {
         let mut conn = self.read().await?;
-        let args = Args::default().int(account.0).int(kind.code()).int(ASIDE_GROUPS_MAX);
-        let rows = Conn(&mut conn).all(sql!("set_aside_groups"), args).await?;
+        let mut conn = Conn(&mut conn);
+        let args = |limit: i64| Args::default().int(account.0).int(kind.code()).int(limit);
+        let limit = i64::from(messages_max);
+        let rows = conn.all(sql!("set_aside_groups"), args(limit)).await?;
+        let count = conn.first(sql!("set_aside_of_kind_count"), args(limit + 1)).await?;
+        let total = count.map_or(Ok(0), |row| row.count("total"))?;
         let group = |row: &Row| {
             Ok(AsideGroup {
                 reason: row.text("reason")?,
@@ -139,7 +141,8 @@ impl Store {
                 last_at: row.int("last_at")?,
             })
         };
-        rows.iter().map(group).collect()
+        let groups: Result<_, StoreError> = rows.iter().map(group).collect();
+        Ok((groups?, total > u64::from(messages_max)))
     }
 
     /// How a message set aside came: it is given along when the message is fed in again.

@@ -41,11 +41,22 @@ delete from set_aside_days where day < $1
 -- How many messages were set aside before an instant. Index set_aside_by_age.
 select count(*) as total from set_aside where received_at < $1
 
+-- name: set_aside_end
+-- The number of the newest message that is set aside. Primary key.
+select max(set_aside_id) as newest from set_aside
+
+-- name: set_aside_from
+-- Messages set aside of all accounts, from one on and below another, in the order of their numbers. Primary key.
+select set_aside_id, kind from set_aside where set_aside_id >= $1 and set_aside_id < $2 order by set_aside_id limit $3
+
 -- name: set_aside_groups
--- Messages of an account that were set aside, of one kind, by reason and origin. Index set_aside_by_kind.
+-- The newest messages of an account that were set aside, of one kind, by reason and origin. Index set_aside_by_kind.
 select reason, origin, count(*) as total, max(set_aside_id) as newest, max(received_at) as last_at
-from set_aside where account_id = $1 and kind = $2 group by reason, origin
-order by total desc, newest desc limit $3
+from (
+    select set_aside_id, reason, origin, received_at from set_aside where account_id = $1 and kind = $2
+    order by set_aside_id desc limit $3) as up_to
+group by reason, origin
+order by total desc, newest desc
 
 -- name: set_aside_inbound
 -- Other mail to a domain, newest first, from below one on. Index set_aside_by_policy_domain.
@@ -128,6 +139,18 @@ values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1, $13, $15)
 on conflict (account_id, kind, digest, policy_domain) do update set arrivals = set_aside.arrivals + $14,
     domain_id = coalesce(set_aside.domain_id, excluded.domain_id), reason = excluded.reason, detail = excluded.detail, leaf = excluded.leaf, byte_offset = excluded.byte_offset
 returning set_aside_id
+
+-- name: set_aside_reread
+-- How far the newest version of the reader has read other mail again. Primary key.
+select reader, next_id, end_id from rereads order by reader desc limit 1
+
+-- name: set_aside_reread_begin
+-- A version of the reader begins to read other mail again. Primary key.
+insert into rereads (reader, next_id, end_id) values ($1, 0, $2) on conflict (reader) do nothing
+
+-- name: set_aside_reread_note
+-- A version of the reader has read other mail again up to a message. Primary key.
+update rereads set next_id = $2 where reader = $1 and next_id < $2
 
 -- name: set_aside_remove
 -- A message was taken after all. Primary key.
