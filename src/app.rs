@@ -35,7 +35,7 @@ use crate::health::Health;
 use crate::http::{self, AppState};
 use crate::ingest::{FreshDomain, Intake, Rechecked};
 use crate::jobs::{JobError, Jobs, Leases, Pace};
-use crate::keys::ApiSecret;
+use crate::keys::{ApiSecret, PostToken};
 use crate::metrics::Metrics;
 use crate::notify::Targets;
 use crate::page::{PageOptions, SignInLink};
@@ -59,6 +59,8 @@ const CHECK_EVERY: Duration = Duration::from_secs(30);
 const CLAIM_EVERY: Duration = Duration::from_secs(300);
 /// Interval between searches for held reports that are due for another check.
 const RECHECK_EVERY: Duration = Duration::from_secs(300);
+/// Interval between two pieces of other mail that an upgrade has read again.
+const REREAD_EVERY: Duration = Duration::from_secs(30);
 /// Interval between searches for sending addresses that new reports mention, and the first after the start: what is loaded
 /// at the start comes first.
 const PTR_EVERY: Duration = Duration::from_secs(300);
@@ -248,6 +250,11 @@ impl App {
             let (store, intake) = (store.clone(), intake.clone());
             async move { claim(&store, &intake).await }
         });
+        let intake = self.intake.clone();
+        jobs.start("rereads", REREAD_EVERY, move |_| {
+            let intake = intake.clone();
+            async move { claims::read_again(&intake).await }
+        });
         if self.intake.can_check() {
             let intake = self.intake.clone();
             jobs.start("rechecks", RECHECK_EVERY, move |now| {
@@ -310,6 +317,14 @@ impl App {
     /// The hostnames that domains must point to.
     pub fn names(&self) -> ServiceNames {
         self.domains.names().clone()
+    }
+
+    /// Gives a domain another address at which TLS reports are posted. `None` if the domain was removed meanwhile.
+    pub async fn add_tls_token(&self, domain: &Domain) -> Result<Option<PostToken>, StoreError> {
+        let token = PostToken::generate(&random());
+        let put = (&token.hash(), self.clock.now());
+        let is_put = self.store.put_tls_token(domain.account, domain.id, Some(put)).await?;
+        Ok(is_put.then_some(token))
     }
 
     /// Adds a domain with default settings. The caller then lets the intake claim its reports.

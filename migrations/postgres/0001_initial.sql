@@ -25,6 +25,14 @@ create table leases (
     lasts bigint not null
 );
 
+-- How far each version of the reader has read other mail again (ingest/rereads.rs): the messages set aside from next_id to below
+-- end_id, which was the end when it began. reader: the version.
+create table rereads (
+    reader bigint primary key,
+    next_id bigint not null,
+    end_id bigint not null
+);
+
 -- One row while the copy of another database into this one is unfinished (store/copy.rs). state: what the other held.
 create table copies (
     state text collate "C" not null primary key

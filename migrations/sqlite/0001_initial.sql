@@ -25,6 +25,14 @@ create table leases (
     lasts integer not null
 ) without rowid;
 
+-- How far each version of the reader has read other mail again (ingest/rereads.rs): the messages set aside from next_id to below
+-- end_id, which was the end when it began. reader: the version.
+create table rereads (
+    reader integer primary key,
+    next_id integer not null,
+    end_id integer not null
+);
+
 -- One row while the copy of another database into this one is unfinished (store/copy.rs). state: what the other held.
 create table copies (
     state text not null primary key

@@ -7,7 +7,8 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::base::{AccountId, DomainId, ancestors};
-use crate::ingest::Intake;
+use crate::ingest::{Intake, Reread};
+use crate::jobs::JobError;
 use crate::store::Store;
 
 /// Counts every account's unclaimed reports whose domain exists by now. Returns the number of replayed messages.
@@ -37,6 +38,26 @@ pub async fn claim_earlier_ones(store: &Store, intake: &Intake, account: Account
     let due: Vec<_> = due.into_iter().map(|(domain, _)| domain).collect();
     store.domains_claimed(&due).await?;
     Ok(fed)
+}
+
+/// Reads some of the mail again that an earlier version kept as other mail.
+pub(super) async fn read_again(intake: &Intake) -> Result<(), JobError> {
+    let Reread { messages, found, ended } = intake.read_again().await?;
+    if found.messages > 0 {
+        tracing::info!(
+            messages,
+            with_reports = found.messages,
+            counted = found.counted,
+            held = found.held,
+            duplicates = found.duplicates,
+            conflicts = found.conflicts,
+            "read other mail again after the upgrade and found reports in it"
+        );
+    }
+    if ended {
+        tracing::info!("all other mail that was there before the upgrade has been read again");
+    }
+    Ok(())
 }
 
 /// The domains below one of the names: records of what waits may be about them. Each is looked at once, not on every

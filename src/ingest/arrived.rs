@@ -36,6 +36,8 @@ pub(super) enum How {
     KeepReports(Context),
     /// It is not read but set aside with this reason: its bytes are only a note about it.
     SetAside(Problem),
-    /// It was set aside before and comes again.
+    /// It was set aside before, and a person wants it read again.
     Replay(SetAsideId),
+    /// It was set aside before, and the program reads it again by itself.
+    Reread(SetAsideId),
 }

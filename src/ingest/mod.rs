@@ -20,6 +20,7 @@ mod provenance;
 mod read;
 mod rechecks;
 mod refused;
+mod rereads;
 mod sums;
 mod tls_reports;
 
@@ -35,3 +36,4 @@ pub use options::{IntakeError, IntakeOptions, IntakeSettings, SlowOptions};
 pub use process::{Admission, ParsedLeaf, ProcessLimits, Processed, TlsLeaf, Unvouched, process, process_as};
 pub use provenance::{Authenticator, AuthenticatorError, AuthenticatorOptions, Checked, Cost, FetchedOptions};
 pub use rechecks::Rechecked;
+pub use rereads::Reread;

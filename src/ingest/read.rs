@@ -3,11 +3,11 @@
 use super::arrived::{Arrived, How};
 use super::lanes::{Read, Watch};
 use super::options::IntakeOptions;
-use super::process::{ProcessLimits, Processed, process_asking};
+use super::process::{ProcessLimits, Processed, TlsLeaf, process_asking};
 use crate::base::Authenticated;
 use crate::report::aggregate::Reporter;
 use crate::report::tls;
-use crate::store::{MessageRoom, NewFailure, NewMessage, NewReport, NewTlsReport, Problem, Provenance};
+use crate::store::{Acceptance, MessageRoom, NewFailure, NewMessage, NewReport, NewTlsReport, Problem, Provenance};
 use crate::unpack::Context;
 
 /// Why a message is not read any more: the process ended twice while it was.
@@ -43,7 +43,10 @@ pub(super) fn read(limits: &ProcessLimits, message: Arrived, watch: &Watch<'_>) 
     let (processed, replay) = match (&message.how, ended) {
         (How::SetAside(problem), _) => (unread(problem.clone()), None),
         // However it came: what was set aside then is not forgotten now. The person who feeds it in again wants it read.
-        (How::Replay(id), _) => (process(replayed_as(message.provenance.as_ref())), Some(*id)),
+        (How::Replay(id), _) | (How::Reread(id), None) => {
+            (process(replayed_as(message.provenance.as_ref())), Some(*id))
+        }
+        (How::Reread(id), Some(times)) => (unread(crashed_before(times)), Some(*id)),
         (_, Some(times)) => (unread(crashed_before(times)), None),
         (How::Keep(context) | How::KeepReports(context), None) => (process(*context), None),
     };
@@ -51,6 +54,7 @@ pub(super) fn read(limits: &ProcessLimits, message: Arrived, watch: &Watch<'_>) 
         return Err(Box::new(message));
     }
     let keeps_reports_only = matches!(message.how, How::KeepReports(_));
+    let is_read = ended.is_none() || matches!(message.how, How::Replay(_));
     let Arrived { raw, provenance, .. } = message;
     let Processed {
         reports,
@@ -69,14 +73,11 @@ pub(super) fn read(limits: &ProcessLimits, message: Arrived, watch: &Watch<'_>) 
         (found.leaf, report)
     });
     let reports = reports.collect();
-    let tls_reports = tls_reports.into_iter().map(|found| {
-        let reporter = tls::reporter(&found.parsed.report);
-        let authenticated = verdict_on(provenance.as_ref(), &reporter);
-        (found.leaf, NewTlsReport::new(found.parsed, authenticated, acceptance))
-    });
+    let tls_reports = tls_reports.into_iter();
+    let tls_reports = tls_reports.map(|found| new_tls_report(found, provenance.as_ref(), acceptance));
     let tls_reports = tls_reports.collect();
     let failure = failure.map(|parsed| NewFailure::new(parsed, provenance.as_ref()));
-    if ended.is_none() || replay.is_some() {
+    if is_read {
         watch.end(&raw.bytes);
     }
     Ok(NewMessage {
@@ -98,6 +99,12 @@ pub(super) fn read(limits: &ProcessLimits, message: Arrived, watch: &Watch<'_>) 
         },
         bytes: raw.bytes.into(),
     })
+}
+
+fn new_tls_report(found: TlsLeaf, provenance: Option<&Provenance>, acceptance: Acceptance) -> (String, NewTlsReport) {
+    let reporter = tls::reporter(&found.parsed.report);
+    let authenticated = verdict_on(provenance, &reporter);
+    (found.leaf, NewTlsReport::new(found.parsed, authenticated, acceptance))
 }
 
 fn verdict_on(provenance: Option<&Provenance>, reporter: &Reporter) -> Authenticated {

@@ -152,6 +152,7 @@ mod tests {
         "set_aside_count",
         "set_aside_counts",
         "set_aside_message_all",
+        "set_aside_reread",
         "targets_due",
         "targets_of_kind",
     ];
