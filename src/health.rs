@@ -32,6 +32,8 @@ pub struct FeedHealth {
     pub since: Millis,
     /// When it was last read to its end.
     pub read_at: Option<Millis>,
+    /// Messages that are left alone for now, because the server closes the connection over them each time.
+    pub put_off: u64,
 }
 
 /// Whether a feed is read.
@@ -153,6 +155,7 @@ impl Health {
                 condition,
                 since,
                 read_at: None,
+                put_off: 0,
             };
             all.insert(feed.to_owned(), health);
             return true;
@@ -174,6 +177,13 @@ impl Health {
             known.read_at = Some(now);
         }
         is_news
+    }
+
+    /// Notes how many messages of a known feed are left alone for now.
+    pub fn say_put_off(&self, feed: &str, messages: u64) {
+        if let Some(known) = self.all_mut().get_mut(feed) {
+            known.put_off = messages;
+        }
     }
 
     /// Sets the function that reports whether mail is refused because too little disk is free. Without a mail
@@ -222,7 +232,10 @@ mod tests {
             condition: Condition::Reading,
             since: 4,
             read_at: Some(5),
+            put_off: 2,
         };
+        health.say_put_off("a", 2);
+        health.say_put_off("unknown", 1);
         assert_eq!(health.feeds(), [("a".to_owned(), expect)]);
     }
 }

@@ -49,6 +49,8 @@ pub struct FeedBody {
     /// When the feed was last read to its end.
     #[schemars(with = "Option<Instant>")]
     pub read_at: Option<String>,
+    /// Messages that are left alone for now, because the server closes the connection over them each time. Each is tried again later.
+    pub put_off: u64,
     /// Why the feed fails, as a stable word.
     #[schemars(example = &"login_refused")]
     pub reason: Option<Word>,

@@ -11,6 +11,7 @@ pub mod mbox;
 pub mod oauth;
 mod outcome;
 mod places;
+mod put_off;
 pub(crate) mod reading;
 pub mod s3;
 mod shelf;

@@ -128,7 +128,7 @@ impl Reading {
             self.stop.run_until_cancelled(tokio::time::sleep(pause)).await;
         }
         leases.give_back(&lease).await;
-        self.all.metrics.set_feed_down(self.name());
+        self.all.metrics.feeds().set_down(self.name());
     }
 
     pub fn store(&self) -> &Store {
@@ -146,8 +146,8 @@ impl Reading {
 
     fn say(&self, condition: Condition) {
         match condition {
-            Condition::Reading => self.all.metrics.set_feed_up(self.name()),
-            _ => self.all.metrics.set_feed_down(self.name()),
+            Condition::Reading => self.all.metrics.feeds().set_up(self.name()),
+            _ => self.all.metrics.feeds().set_down(self.name()),
         }
         self.all.health.say(self.name(), condition, self.clock().now());
     }
@@ -162,11 +162,27 @@ impl Reading {
     /// until it has [`progressed`](Self::progressed).
     pub fn was_read(&self) {
         let now = self.clock().now();
-        self.all.metrics.set_feed_up(self.name());
-        self.all.metrics.set_feed_read_at(self.name(), now);
+        self.all.metrics.feeds().set_up(self.name());
+        self.all.metrics.feeds().set_read_at(self.name(), now);
         if self.all.health.say_read(self.name(), now) {
             tracing::info!(feed = self.name(), "feed is being read");
         }
+    }
+
+    /// Notes how many messages are left alone for now.
+    pub fn say_put_off(&self, messages: usize) {
+        self.all.metrics.feeds().set_put_off(self.name(), messages as u64);
+        self.all.health.say_put_off(self.name(), messages as u64);
+    }
+
+    /// Notes that a message is left alone for now.
+    pub fn put_off(&self, message: &str, why: &str) {
+        tracing::warn!(
+            feed = self.name(),
+            message = %capped(message),
+            detail = %capped(why),
+            "the server closed the connection three times over the same message: it is left alone for now, and tried again later"
+        );
     }
 
     /// Notes that a part of the feed was read, or that waiting for more worked. The next pause is short.
@@ -180,7 +196,7 @@ impl Reading {
         let Failure { trouble, detail, pause } = failure;
         let pause = back_off(nth, (self.all.leases.random)()).max((*pause).min(BACK_OFF_MAX));
         self.say(Condition::Failing(*trouble));
-        self.all.metrics.count_feed_failure(self.name(), trouble.word());
+        self.all.metrics.feeds().count_failure(self.name(), trouble.word());
         tracing::warn!(
             feed = self.name(),
             reason = trouble.word(),
@@ -261,7 +277,7 @@ impl Reading {
             Err(IntakeError::Closed) if !self.stop.is_cancelled() => Disposal::Unstorable("internal error".to_owned()),
             Err(error) => return Err(error),
         };
-        self.all.metrics.count_feed_message(self.name(), disposal.word());
+        self.all.metrics.feeds().count_message(self.name(), disposal.word());
         Ok(disposal)
     }
 }

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::outcome::Failure;
+use super::put_off::PutOff;
 use super::reading::Reading;
 use crate::base::clock::Clock;
 
@@ -109,9 +110,13 @@ pub(super) enum PutAway {
     Refused(String),
 }
 
-/// How far a place was listed. It is not stored: the first listing after a start begins at the beginning.
+/// How far a place was listed, and which messages are left alone. It is not stored: the first listing after a start begins at the
+/// beginning.
 #[derive(Debug, Default)]
-pub(super) struct Progress(Mutex<Option<Point>>);
+pub(super) struct Progress {
+    point: Mutex<Option<Point>>,
+    put_off: PutOff,
+}
 
 #[derive(Debug, Clone)]
 struct Point {
@@ -122,12 +127,12 @@ struct Point {
 
 impl Progress {
     fn point(&self, clock: &Clock) -> Option<Point> {
-        let point = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let point = self.point.lock().unwrap_or_else(PoisonError::into_inner).clone();
         point.filter(|point| clock.monotonic().saturating_sub(point.listed_at) < LISTING_AGE_MAX)
     }
 
     fn set(&self, point: Option<Point>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = point;
+        *self.point.lock().unwrap_or_else(PoisonError::into_inner) = point;
     }
 }
 

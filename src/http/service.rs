@@ -27,6 +27,7 @@ impl FeedBody {
             condition: health.condition.word().into(),
             since: format_instant(health.since),
             read_at: health.read_at.map(format_instant),
+            put_off: health.put_off,
             reason: trouble.map(|trouble| trouble.word().into()),
             advice: trouble.map(|trouble| trouble.advice().into()),
         }

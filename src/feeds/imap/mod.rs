@@ -23,6 +23,7 @@ use self::returned::Returned;
 use self::wire::WireError;
 use super::oauth::{self, OauthSettings, Token};
 use super::outcome::{Contents, Failure};
+use super::put_off::PutOff;
 use super::reading::{Feed, Reading};
 use crate::base::Day;
 use crate::health::Trouble;
@@ -114,13 +115,18 @@ pub(crate) struct Mailbox {
     settings: ImapSettings,
     /// Mails that were moved and came back, over all connections.
     returned: Mutex<Returned>,
+    /// Mails over whose move the server closes the connection, by UIDVALIDITY and UID.
+    put_off: PutOff,
 }
 
 impl Mailbox {
     /// A mailbox that has not been read yet.
     pub fn new(settings: ImapSettings) -> Self {
-        let returned = Mutex::default();
-        Self { settings, returned }
+        Self {
+            settings,
+            returned: Mutex::default(),
+            put_off: PutOff::default(),
+        }
     }
 
     fn returned(&self) -> MutexGuard<'_, Returned> {
@@ -156,6 +162,7 @@ async fn read(reading: &Arc<Reading>, mailbox: &Mailbox) -> Result<(), Failure> 
         let begun_at = clock.monotonic();
         let folder = client.open(&settings.folder, access(settings)).await?;
         round::round(reading, mailbox, &mut client, folder).await?;
+        reading.say_put_off(mailbox.put_off.count());
         // One successful read does not prove that the connection lasts.
         reading.was_read();
         loop {

@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 use super::listing::{Known, list};
 use super::{Destination, Fetched, Found, Point, Progress, PutAway, Shelf};
 use crate::feeds::outcome::{Disposal, Failure};
+use crate::feeds::put_off::PutOff;
 use crate::feeds::reading::{ATTEMPTS_MAX, Reading, capped};
 use crate::health::Trouble;
 use crate::ingest::IntakeError;
@@ -43,6 +44,7 @@ pub(super) async fn round<S: Shelf>(reading: &Arc<Reading>, shelf: &S, progress:
         let mut round = Round {
             reading,
             shelf,
+            put_off: &progress.put_off,
             known,
             fetched: 0,
             settled: 0,
@@ -51,6 +53,7 @@ pub(super) async fn round<S: Shelf>(reading: &Arc<Reading>, shelf: &S, progress:
         };
         for name in &listing.gone {
             round.known.remove(name);
+            progress.put_off.settled(name);
         }
         round.take(listing.new).await?;
         if listing.is_cut {
@@ -63,6 +66,7 @@ pub(super) async fn round<S: Shelf>(reading: &Arc<Reading>, shelf: &S, progress:
             continue;
         }
         round.finish_earlier().await?;
+        reading.say_put_off(progress.put_off.count());
         let listed_at = point.map_or(begun_at, |point| point.listed_at);
         progress.set(listing.cursor.map(|cursor| Point { cursor, listed_at }));
         return Ok(());
@@ -89,6 +93,7 @@ async fn forget(reading: &Reading, gone: &[String]) -> Result<(), Failure> {
 struct Round<'r, S> {
     reading: &'r Arc<Reading>,
     shelf: &'r S,
+    put_off: &'r PutOff,
     known: Known,
     /// How many messages the place handed out.
     fetched: usize,
@@ -106,6 +111,8 @@ struct Chunk {
     submitted: JoinSet<(String, Result<Disposal, IntakeError>)>,
     /// Known messages that are not there any more.
     gone: Vec<String>,
+    /// Messages over which the place failed each time.
+    put_off: Vec<String>,
 }
 
 /// What is remembered of a message that was dealt with.
@@ -162,6 +169,7 @@ impl<S: Shelf> Round<'_, S> {
                 }
                 Ok(Fetched::Gone) => chunk.gone.push(name),
                 Ok(Fetched::Refused(why)) => self.refused.push((name, why)),
+                Err(failure) if self.is_put_off(&name, &failure) => chunk.put_off.push(name),
                 Err(failure) => {
                     self.stopped = Some(failure);
                     break;
@@ -171,9 +179,27 @@ impl<S: Shelf> Round<'_, S> {
         chunk
     }
 
+    /// Whether a message is left alone for now: this failure was the third over it. Before, and for a fault that is not the message's,
+    /// the round ends.
+    fn is_put_off(&self, name: &str, failure: &Failure) -> bool {
+        let is_of_message = matches!(
+            failure.trouble,
+            Trouble::Unreachable | Trouble::Silent | Trouble::Answer
+        );
+        let is_put_off = is_of_message && self.put_off.lost(name, self.reading.clock().monotonic());
+        if is_put_off {
+            self.reading.put_off(&self.shelf.origin(name), &failure.detail);
+        }
+        is_put_off
+    }
+
     /// Waits until a chunk is committed, puts its messages away, and remembers those that are still there.
     async fn settle(&mut self, mut chunk: Chunk) -> Result<(), Failure> {
         let mut fates: Vec<_> = std::mem::take(&mut chunk.gone).into_iter().map(Fate::Gone).collect();
+        for name in std::mem::take(&mut chunk.put_off) {
+            let attempts = self.attempts(&name);
+            fates.push(there(name, ItemState::Again, attempts));
+        }
         while let Some(ended) = chunk.submitted.join_next().await {
             let (name, disposal) = ended.map_err(|_| IntakeError::Closed)?;
             let fate = match disposal? {
@@ -189,15 +215,20 @@ impl<S: Shelf> Round<'_, S> {
     }
 
     /// What was not handed out counts as tried if anything else was handed out, or if it is the only one, and others were handed out
-    /// when it was tried first. Otherwise the fault is not the message's.
+    /// when it was tried first. Otherwise the fault may not be the message's: after three times the only one is left alone for now.
     async fn count_refused(&mut self) -> Result<(), Failure> {
         let refused = std::mem::take(&mut self.refused);
         if self.fetched == 0
             && let Some((name, why)) = refused.first()
             && (refused.len() > 1 || !self.known.contains_key(name))
         {
-            let what = format!("{}: {why}", self.shelf.origin(name));
-            return Err(Failure::new(Trouble::FolderRefused, what));
+            let origin = self.shelf.origin(name);
+            if refused.len() > 1 || !self.put_off.lost(name, self.reading.clock().monotonic()) {
+                return Err(Failure::new(Trouble::FolderRefused, format!("{origin}: {why}")));
+            }
+            self.reading.put_off(&origin, why);
+            let fate = there(name.clone(), ItemState::Again, 0);
+            return self.remember(vec![fate]).await;
         }
         let mut fates = Vec::with_capacity(refused.len());
         for (name, why) in refused {
@@ -261,7 +292,9 @@ impl<S: Shelf> Round<'_, S> {
                 }
             }
             Err(failure) => {
-                self.stopped = Some(failure);
+                if !self.is_put_off(&name, &failure) {
+                    self.stopped = Some(failure);
+                }
                 there(name, due, attempts)
             }
         }
@@ -271,7 +304,11 @@ impl<S: Shelf> Round<'_, S> {
     async fn finish_earlier(&mut self) -> Result<(), Failure> {
         let mut due = Vec::new();
         let mut again = Vec::new();
+        let now = self.reading.clock().monotonic();
         for (name, (state, _)) in &self.known {
+            if self.put_off.is_waiting(name, now) {
+                continue;
+            }
             match state {
                 ItemState::ToProcessed => due.push((name.clone(), Destination::Processed)),
                 ItemState::ToFailed => due.push((name.clone(), Destination::Failed)),
@@ -296,9 +333,18 @@ impl<S: Shelf> Round<'_, S> {
         let (mut put, mut remove) = (Vec::new(), Vec::new());
         for fate in fates {
             match fate {
-                Fate::There(item) => put.push(item),
-                Fate::Gone(name) if self.known.contains_key(&name) => remove.push(name),
-                Fate::Gone(_) => {}
+                Fate::There(item) => {
+                    if item.state == ItemState::Settled {
+                        self.put_off.settled(&item.item);
+                    }
+                    put.push(item);
+                }
+                Fate::Gone(name) => {
+                    self.put_off.settled(&name);
+                    if self.known.contains_key(&name) {
+                        remove.push(name);
+                    }
+                }
             }
         }
         if put.is_empty() && remove.is_empty() {

@@ -14,14 +14,28 @@ impl Round<'_> {
     /// What was committed in an earlier round and could not be moved then.
     pub(super) async fn move_what_is_due(&mut self, items: &[MailboxItem]) -> Result<(), Failure> {
         for Move { attempts, state, uids } in moves(items) {
+            if let [uid] = *uids
+                && self
+                    .mailbox
+                    .put_off
+                    .is_waiting(&self.name(uid), self.reading.clock().monotonic())
+            {
+                continue;
+            }
             match self.put_away(state, &uids).await {
                 Ok(true) => {
+                    for &uid in &uids {
+                        self.mailbox.put_off.settled(&self.name(uid));
+                    }
                     let gone: Vec<String> = uids.iter().map(u32::to_string).collect();
                     self.remember(None, &[], &gone).await?;
                     self.reading.progressed();
                 }
                 Ok(false) => {}
                 Err(failure) => {
+                    if let [uid] = *uids {
+                        self.note_loss(uid, &failure);
+                    }
                     let attempts = attempts.saturating_add(1);
                     let again: Vec<_> = uids.iter().map(|&uid| item(uid, state, attempts)).collect();
                     self.remember(None, &again, &[]).await?;
@@ -30,6 +44,17 @@ impl Round<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Notes that the connection was lost over the move of one message. From the third time on it is left alone for now.
+    fn note_loss(&self, uid: u32, failure: &Failure) {
+        if self
+            .mailbox
+            .put_off
+            .lost(&self.name(uid), self.reading.clock().monotonic())
+        {
+            self.reading.put_off(&self.origin(uid), &failure.detail);
+        }
     }
 
     /// Moves what is committed to where it belongs, and remembers how far the folder is settled.

@@ -385,6 +385,35 @@ fn an_api_of_nonsense_is_named_and_a_message_that_it_cannot_give_is_noted() {
     hostile::<Gmail>(&GMAIL, "18c0000000000002?format=raw");
 }
 
+/// Over the first mail the server closes the connection, whatever else is there.
+fn closed_over_one<M: Mailbox>(poison: &'static str, others: u32) {
+    let test = mailbox::<M>("");
+    (0..=others).for_each(|nth| test.deliver(&report_mail(nth)));
+    for _ in 0..50 {
+        test.proxy.answer(poison, String::new());
+    }
+    let tallymark = test.start();
+    test.until_left(&tallymark, 1);
+    let put_off = || tallymark.source("box")["put_off"] == 1;
+    until_or(|| format!("it is left alone: {}", tallymark.log()), put_off);
+    assert_eq!(tallymark.metric("tallymark_feed_put_off{feed=\"box\"}"), 1);
+    assert_eq!(test.proxy.interruptions_left(), 47, "it was tried three times");
+    // What comes later is not kept back either.
+    test.deliver(&report_mail(9));
+    test.until_left(&tallymark, 1);
+    assert_eq!(test.proxy.interruptions_left(), 47);
+    tallymark.stop();
+    let taken = others.saturating_add(1);
+    verify(&test.home, taken.into(), sum((1..=others).chain([9])));
+    assert_eq!(quarantined(&test.home, "unfetchable"), 0);
+}
+
+#[test]
+fn a_mail_over_which_a_server_closes_the_connection_keeps_no_other_back() {
+    closed_over_one::<Graph>("%2F1%2BAAA%3D/$value", 0);
+    closed_over_one::<Gmail>("18c0000000000001?format=raw", 3);
+}
+
 #[test]
 fn a_token_is_not_sent_where_a_link_leads() {
     let test = mailbox::<Graph>("");

@@ -1,0 +1,98 @@
+//! Messages over which a server closes the connection each time. They are left alone for longer and longer, so that they keep no other
+//! message back.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::reading::ATTEMPTS_MAX;
+
+/// Pause after the third loss; it doubles with each further one.
+const PAUSE_MIN: Duration = Duration::from_secs(5 * 60);
+const PAUSE_MAX: Duration = Duration::from_secs(6 * 3_600);
+/// Messages that are noted. A server that closes over more of them has another fault.
+const NOTED_MAX: usize = 1_000;
+
+/// The messages of one feed, over all connections. It is in memory alone: after a start each is tried again.
+#[derive(Debug, Default)]
+pub(super) struct PutOff(Mutex<HashMap<String, Noted>>);
+
+#[derive(Debug, Clone, Copy)]
+struct Noted {
+    losses: u32,
+    /// Monotonic.
+    due_at: Duration,
+}
+
+impl PutOff {
+    /// Notes that the connection was lost over a message. Returns whether it is left alone from now on.
+    pub fn lost(&self, name: &str, now: Duration) -> bool {
+        let mut all = self.all();
+        if all.len() >= NOTED_MAX && !all.contains_key(name) {
+            return false;
+        }
+        let noted = all.entry(name.to_owned()).or_insert(Noted { losses: 0, due_at: now });
+        noted.losses = noted.losses.saturating_add(1);
+        let Some(beyond) = noted.losses.checked_sub(ATTEMPTS_MAX) else {
+            return false;
+        };
+        let pause = PAUSE_MIN.saturating_mul(1 << beyond.min(20)).min(PAUSE_MAX);
+        noted.due_at = now.saturating_add(pause);
+        true
+    }
+
+    /// Whether a message is left alone at `now`.
+    pub fn is_waiting(&self, name: &str, now: Duration) -> bool {
+        self.all().get(name).is_some_and(|noted| now < noted.due_at)
+    }
+
+    /// Forgets a message that was dealt with, or has gone.
+    pub fn settled(&self, name: &str) {
+        self.all().remove(name);
+    }
+
+    /// How many messages are left alone, or were until they became due.
+    pub fn count(&self) -> usize {
+        let all = self.all();
+        all.values().filter(|noted| noted.losses >= ATTEMPTS_MAX).count()
+    }
+
+    fn all(&self) -> MutexGuard<'_, HashMap<String, Noted>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_left_alone_after_three_losses_and_for_longer_each_time() {
+        let put_off = PutOff::default();
+        let mut now = Duration::from_secs(10);
+        assert_eq!([1, 2, 3].map(|_| put_off.lost("a", now)), [false, false, true]);
+        assert!(put_off.is_waiting("a", now) && !put_off.is_waiting("b", now));
+        let mut pauses = Vec::new();
+        for _ in 0..9 {
+            let due_at = put_off.all()["a"].due_at;
+            pauses.push((due_at - now).as_secs() / 60);
+            now = due_at;
+            assert!(!put_off.is_waiting("a", now));
+            assert!(put_off.lost("a", now));
+        }
+        assert_eq!(pauses, [5, 10, 20, 40, 80, 160, 320, 360, 360]);
+        put_off.lost("b", now);
+        assert_eq!(put_off.count(), 1);
+        put_off.settled("a");
+        assert_eq!(put_off.count(), 0);
+    }
+
+    #[test]
+    fn what_is_noted_is_bounded() {
+        let put_off = PutOff::default();
+        for nth in 0..NOTED_MAX + 10 {
+            put_off.lost(&nth.to_string(), Duration::ZERO);
+        }
+        assert_eq!(put_off.all().len(), NOTED_MAX);
+    }
+}
