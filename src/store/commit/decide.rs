@@ -18,7 +18,7 @@ use super::decision::{Decision, Restored};
 use super::pieces::{Relation, relation};
 use super::place::{Batch, Claim};
 use super::quota::Quotas;
-use super::register::{Known, KnownRow, Register, register};
+use super::register::{Known, KnownRow, Register, better, register};
 use super::{KeepLimits, crowd, is_new};
 
 /// What was decided about all.
@@ -164,10 +164,6 @@ async fn relations(
     Ok((whole, pieces))
 }
 
-fn better(before: Authenticated, now: Authenticated) -> Authenticated {
-    if now == Authenticated::Pass { now } else { before }
-}
-
 impl Decisions {
     /// The claims of a new text without those that are held, if no more may be held; `None`: all of them.
     async fn admit(
@@ -204,19 +200,20 @@ impl Decisions {
         let known = &mut register.texts[nth];
         // Sums whose records have gone stay with those of the carrier that they were counted for.
         let is_fixed = known.counted && !known.records_kept;
-        let better = match is_fixed {
-            true => known.authenticated,
-            false => better(known.authenticated, arrived.authenticated),
+        let with_arrived = |before| match is_fixed {
+            true => before,
+            false => better(before, arrived.authenticated),
         };
-        let is_better = better != known.authenticated;
         let is_whole_now = known.cut && !arrived.cut;
-        known.authenticated = better;
+        let mut is_changed = with_arrived(known.authenticated) != known.authenticated;
+        known.authenticated = with_arrived(known.authenticated);
         known.cut &= arrived.cut;
         known.arrivals += i64::from(!arrived.replay);
-        let mut is_changed = is_better;
         let claims = arrived.by_domain();
         for row in &mut known.rows {
             let before = row.acceptance;
+            let is_better = with_arrived(row.authenticated) != row.authenticated;
+            row.authenticated = with_arrived(row.authenticated);
             row.acceptance = arrived
                 .acceptance_of(claims.as_ref(), row)
                 .map_or(before, |now| before.joined(now));
@@ -226,7 +223,7 @@ impl Decisions {
                 Some(here) => {
                     let decision = &mut self.all[here];
                     decision.arrivals += i64::from(!arrived.replay);
-                    decision.authenticated = better;
+                    decision.authenticated = row.authenticated;
                     decision.acceptance = row.acceptance;
                     decision.cut &= arrived.cut;
                     if is_news {
@@ -238,7 +235,7 @@ impl Decisions {
                     domain: row.domain,
                     no: row.no,
                     count: i64::from(!arrived.replay),
-                    authenticated: better,
+                    authenticated: row.authenticated,
                     acceptance: row.acceptance,
                     is_vouched_now: is_better,
                     carrier: is_news.then_some(carrier),
@@ -277,6 +274,7 @@ impl Decisions {
                     sliced: true,
                     acceptance: claim.acceptance,
                     counted,
+                    authenticated: known.authenticated,
                     here: Some(self.all.len()),
                 });
                 self.all.push(Decision {
@@ -318,7 +316,7 @@ impl Decisions {
                         domain: row.domain,
                         no: row.no,
                         count: 1,
-                        authenticated: known.authenticated,
+                        authenticated: row.authenticated,
                         acceptance: row.acceptance,
                         is_vouched_now: false,
                         carrier: None,
@@ -364,6 +362,7 @@ impl Decisions {
                 sliced: claim.slice.is_some(),
                 acceptance,
                 counted: false,
+                authenticated: arrived.authenticated,
                 here: Some(self.all.len()),
             });
             let decision = Decision::new(*claim, ReportNo(*no), fate, arrived);

@@ -25,6 +25,9 @@ pub(super) struct KnownRow {
     /// Whether it may count, and whether it does.
     pub acceptance: Acceptance,
     pub counted: bool,
+    /// The verdict on the mail that carried it, as its sums have it. The slices of a text may differ: the mail of one alone is checked
+    /// again while it is held.
+    pub authenticated: Authenticated,
     /// Position in [`super::decide::Decisions::all`] if it arrived in this batch.
     pub here: Option<usize>,
 }
@@ -37,6 +40,7 @@ pub(super) struct Known {
     pub identity: IdentityKey,
     /// Whether one of its rows counts.
     pub counted: bool,
+    /// The best verdict on a row.
     pub authenticated: Authenticated,
     /// Whether its figures can still be recounted, so that it can win or lose.
     pub records_kept: bool,
@@ -83,6 +87,11 @@ impl Known {
     pub fn is(&self, acceptance: Acceptance) -> bool {
         self.rows.iter().any(|row| row.acceptance == acceptance)
     }
+}
+
+/// The better of two verdicts: what was vouched for once stays so.
+pub(super) fn better(before: Authenticated, now: Authenticated) -> Authenticated {
+    if now == Authenticated::Pass { now } else { before }
 }
 
 /// Everything known that the batch's reports may meet.
@@ -172,6 +181,7 @@ impl Register {
             sliced: row.flag("sliced")?,
             acceptance: row.checked("acceptance", "is not an acceptance", Acceptance::from_code)?,
             counted: row.flag("counted")?,
+            authenticated: row.checked("authenticated", "is not a verdict", Authenticated::from_code)?,
             here: None,
         };
         let (records, messages) = (row.count("records")?, row.count("messages")?);
@@ -179,6 +189,7 @@ impl Register {
             let text = &mut self.texts[nth];
             if self.read.insert(no) {
                 text.rows.push(known_row);
+                text.authenticated = better(text.authenticated, known_row.authenticated);
                 text.counted |= row.flag("counted")?;
                 text.records_kept &= row.flag("records_kept")?;
                 text.records += records;
@@ -192,7 +203,7 @@ impl Register {
             content,
             identity,
             counted: row.flag("counted")?,
-            authenticated: row.checked("authenticated", "is not a verdict", Authenticated::from_code)?,
+            authenticated: known_row.authenticated,
             records_kept: row.flag("records_kept")?,
             cut: row.flag("partial")?,
             arrivals: row.int("arrivals")?,

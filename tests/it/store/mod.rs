@@ -1,6 +1,7 @@
 //! What the database promises, whatever the bytes were: each report counted once, and every sum the same sum.
 
 mod acceptance;
+mod aside_groups;
 mod carriers;
 mod channels;
 mod clock;
@@ -31,6 +32,7 @@ mod retention;
 mod schema;
 mod senders;
 mod sliced;
+mod sliced_carriers;
 mod statements;
 mod stored_bytes;
 mod strangers;
