@@ -74,6 +74,8 @@ words! {
         Tracking = 5 "tracking",
         Mx = 6 "mx",
         Bimi = 7 "bimi",
+        /// RFC 8460, 3: asks for TLS reports.
+        TlsReports = 8 "tls_reports",
     }
 }
 

@@ -86,6 +86,7 @@ async fn look(config: Option<&Path>, data: Option<PathBuf>) -> Vec<Checked> {
     checks.extend(machine::intake(&config));
     let hosts = crate::app::service_names(&config);
     checks.extend(names::settings(&hosts));
+    checks.push(names::posts(&config));
     match Dns::new(&config.domains.dns) {
         Ok(dns) => checks.extend(names::look(&dns, &hosts).await),
         Err(error) => {

@@ -1,6 +1,7 @@
 //! `tallymark domains`: whose reports are counted.
 
 mod shown;
+mod tls_address;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -77,6 +78,23 @@ With --renew the domain gets another key under another selector, even if the pri
         #[arg(long)]
         renew: bool,
     },
+    /// Make the address at which mail servers post TLS reports about a domain, and print the record to publish.
+    #[command(after_help = "\
+Examples:
+  tallymark domains tls-address example.com
+  tallymark domains tls-address example.com --remove
+
+The address is shown once, and replaces an earlier one. Reports by mail need no such address.")]
+    TlsAddress {
+        /// The domain, or its id (dom_...).
+        domain: String,
+        /// Account of the domain; needed if there are several.
+        #[arg(long, value_name = "NAME")]
+        account: Option<String>,
+        /// Remove the address: posts to it are refused.
+        #[arg(long)]
+        remove: bool,
+    },
     /// Encrypt all private DKIM keys with the first master key, after it was changed.
     Reseal,
     /// Remove a domain for good. Its reports move to the closest added domain above it, or are removed if there is none.
@@ -114,6 +132,18 @@ pub async fn run(context: Context, command: Command, out: &mut dyn Write) -> any
         Command::DkimKey { domain, account, renew } => {
             let key = if renew { Key::Renewed } else { Key::Present };
             dkim_key(context, &domain, account.as_deref(), key, out).await
+        }
+        Command::TlsAddress {
+            domain,
+            account,
+            remove,
+        } => {
+            let step = if remove {
+                tls_address::Step::Remove
+            } else {
+                tls_address::Step::Make
+            };
+            tls_address::run(context, &domain, account.as_deref(), step, out).await
         }
         Command::Reseal => reseal(context, out).await,
         Command::Remove { name, account, yes } => {

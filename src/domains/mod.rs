@@ -20,7 +20,9 @@ pub use check::{
 pub use conflicts::{Conflict, DomainNames, NameField, conflicts};
 pub use identifiers::{IDENTIFIER_RANDOM_BYTES, public_id, rua_token};
 pub use keyring::{Keyring, KeyringError};
-pub use records::{DnsRecord, RecordType, RegionNames, ServiceNames, records, rua_address};
+pub use records::{
+    DnsRecord, RecordType, RegionNames, ServiceNames, records, rua_address, tls_record_name, tls_record_value,
+};
 pub use round::Round;
 pub use service::{Domains, DomainsError, DomainsOptions, Published};
 pub use signing::InName;

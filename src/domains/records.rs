@@ -118,7 +118,7 @@ impl ServiceNames {
             Purpose::Tracking => self.tracking_host.is_none(),
             Purpose::ReturnPath => self.regions.iter().any(|region| region.bounce_host.is_none()),
             Purpose::Mx => self.regions.iter().any(|region| region.inbound_host.is_none()),
-            Purpose::Dkim | Purpose::Dmarc | Purpose::DmarcAuthorization | Purpose::Bimi => false,
+            Purpose::Dkim | Purpose::Dmarc | Purpose::DmarcAuthorization | Purpose::Bimi | Purpose::TlsReports => false,
         };
         let needing: Vec<_> = self
             .required
@@ -173,6 +173,19 @@ pub fn rua_address(domain: &Domain, names: &ServiceNames) -> Option<String> {
     Some(format!("{}@{host}", domain.rua_token))
 }
 
+/// Name of the record that asks for TLS reports about a domain (RFC 8460, 3).
+pub fn tls_record_name(domain: &Domain) -> String {
+    format!("_smtp._tls.{}", domain.name)
+}
+
+/// The record that asks for TLS reports, with `posts`, the URL at which they are posted, and the domain's own address; `None` if
+/// neither is known.
+pub fn tls_record_value(domain: &Domain, names: &ServiceNames, posts: Option<&str>) -> Option<String> {
+    let mail = rua_address(domain, names).map(|address| format!("mailto:{address}"));
+    let addresses: Vec<_> = posts.into_iter().chain(mail.as_deref()).collect();
+    (!addresses.is_empty()).then(|| format!("v=TLSRPTv1; rua={}", addresses.join(",")))
+}
+
 /// Every record the domain must publish with its present settings, the required ones first, with what was found of each.
 /// The DKIM record is missing until the domain has a key; `Domains::records` makes one. Records that need a host which is
 /// not set are missing, too: see [`unset`].
@@ -198,7 +211,7 @@ pub fn unset(domain: &Domain, names: &ServiceNames) -> Vec<Purpose> {
     let region = names.region(domain.region);
     let is_unset = |purpose: &Purpose| match purpose {
         Purpose::Spf => names.spf_host.is_none(),
-        Purpose::Dmarc | Purpose::DmarcAuthorization => region.rua_host.is_none(),
+        Purpose::Dmarc | Purpose::DmarcAuthorization | Purpose::TlsReports => region.rua_host.is_none(),
         Purpose::ReturnPath => domain.custom_return_path.is_some() && region.bounce_host.is_none(),
         Purpose::Tracking => domain.tracking_domain.is_some() && names.tracking_host.is_none(),
         Purpose::Mx => domain.inbound_enabled && region.inbound_host.is_none(),
@@ -280,6 +293,9 @@ pub(super) fn wanted(domain: &Domain, dns: &DomainDns, names: &ServiceNames) -> 
     if let Some(rua_host) = region.rua_host.as_ref().filter(|host| !name.covers(host)) {
         let authorization = authorization_name(name.as_str(), rua_host);
         rows.push(txt(Purpose::DmarcAuthorization, authorization, "v=DMARC1;".to_owned()));
+    }
+    if let Some(value) = tls_record_value(domain, names, None) {
+        rows.push(txt(Purpose::TlsReports, tls_record_name(domain), value));
     }
     if let (Some(return_path), Some(host)) = (&domain.custom_return_path, &region.bounce_host) {
         rows.push(cname(Purpose::ReturnPath, return_path, host));
@@ -374,6 +390,7 @@ mod tests {
                 "spf!: example.com TXT v=spf1 include:spf.tally.example ~all",
                 "dmarc!: _dmarc.example.com TXT v=DMARC1; p=none; rua=mailto:tok@rua.tally.example",
                 "dmarc_authorization: example.com._report._dmarc.rua.tally.example TXT v=DMARC1;",
+                "tls_reports: _smtp._tls.example.com TXT v=TLSRPTv1; rua=mailto:tok@rua.tally.example",
             ],
         );
     }
@@ -396,6 +413,7 @@ mod tests {
             &[
                 "spf!: tally.example TXT v=spf1 include:spf.tally.example ~all",
                 "dmarc!: _dmarc.tally.example TXT v=DMARC1; p=none; rua=mailto:tok@rua.tally.example",
+                "tls_reports: _smtp._tls.tally.example TXT v=TLSRPTv1; rua=mailto:tok@rua.tally.example",
                 "return_path: bounce.example.com CNAME bounce.tally.example",
                 "tracking: go.example.com CNAME track.tally.example",
                 "mx: tally.example MX 10 inbound.tally.example",
@@ -428,6 +446,7 @@ mod tests {
                     &format!("spf!: tally.example TXT v=spf1 {mechanism} include:spf.tally.example ~all"),
                     "dkim!: s1._domainkey.tally.example TXT v=DKIM1; k=rsa; p=a2V5",
                     "dmarc!: _dmarc.tally.example TXT v=DMARC1; p=none; rua=mailto:tok@rua.tally.example",
+                    "tls_reports: _smtp._tls.tally.example TXT v=TLSRPTv1; rua=mailto:tok@rua.tally.example",
                 ],
             );
         }
@@ -456,14 +475,14 @@ mod tests {
                 .map(|record| record.verified)
                 .collect()
         };
-        assert_eq!(verified(&domain, &dns), [true, true, true]);
+        assert_eq!(verified(&domain, &dns), [true, true, true, true]);
         domain.tracking_domain = Some(DomainName::parse("click.example.com").unwrap());
-        assert_eq!(verified(&domain, &dns), [true, true, false]);
+        assert_eq!(verified(&domain, &dns), [true, true, true, false]);
         dns.dedicated_ip = Some(IpAddress {
             id: IpId(1),
             account: AccountId(1),
             address: "192.0.2.1".parse().unwrap(),
         });
-        assert_eq!(verified(&domain, &dns), [true, true, false]);
+        assert_eq!(verified(&domain, &dns), [true, true, true, false]);
     }
 }

@@ -10,9 +10,8 @@ use super::owned::OwnedDomain;
 use super::state::AppState;
 use crate::api::{Removed, TlsTokenBody, TlsTokenMade};
 use crate::base::clock::format_instant;
-use crate::domains::rua_address;
+use crate::domains::{tls_record_name, tls_record_value};
 use crate::keys::PostToken;
-use crate::store::Domain;
 
 /// `POST /domains/{id}/tls/address`
 pub(super) async fn create(
@@ -34,8 +33,8 @@ pub(super) async fn create(
     let rua = state.config.public_url.url_for(&path);
     let made = TlsTokenMade {
         created_at: format_instant(now),
-        record_name: record_name(&domain),
-        record_value: record_value(&state, &domain, rua.as_deref()),
+        record_name: tls_record_name(&domain),
+        record_value: tls_record_value(&domain, state.domains.names(), rua.as_deref()),
         path,
         rua,
     };
@@ -50,8 +49,8 @@ pub(super) async fn show(
     let created_at = state.store.tls_token(domain.account, domain.id).await?;
     Ok(Json(TlsTokenBody {
         created_at: created_at.map(format_instant),
-        record_name: record_name(&domain),
-        record_value: record_value(&state, &domain, None),
+        record_name: tls_record_name(&domain),
+        record_value: tls_record_value(&domain, state.domains.names(), None),
     }))
 }
 
@@ -63,16 +62,4 @@ pub(super) async fn remove(
     // Whether it had one makes no difference: it has none now.
     state.store.put_tls_token(domain.account, domain.id, None).await?;
     Ok(Json(Removed { deleted: true }))
-}
-
-/// RFC 8460, 3.
-fn record_name(domain: &Domain) -> String {
-    format!("_smtp._tls.{}", domain.name)
-}
-
-/// A record with the addresses of the domain that are known.
-fn record_value(state: &AppState, domain: &Domain, rua: Option<&str>) -> Option<String> {
-    let mail = rua_address(domain, state.domains.names()).map(|address| format!("mailto:{address}"));
-    let addresses: Vec<_> = rua.into_iter().chain(mail.as_deref()).collect();
-    (!addresses.is_empty()).then(|| format!("v=TLSRPTv1; rua={}", addresses.join(",")))
 }

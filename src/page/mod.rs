@@ -49,6 +49,7 @@ mod summary;
 mod tables;
 mod tabs;
 mod tls;
+mod tls_address;
 mod uploads;
 mod visitor;
 
@@ -182,6 +183,8 @@ fn forms() -> Router<PageState> {
         )
         .route("/add", get(setup::add_form).post(setup::add))
         .route("/view/{id}/verify", post(setup::verify))
+        .route("/view/{id}/tls/address", post(tls_address::create))
+        .route("/view/{id}/tls/address/remove", post(tls_address::remove))
         .route("/view/{id}/settings", get(settings::form).post(settings::save))
         .route("/view/{id}/delete", get(settings::delete_form).post(settings::delete))
         .route("/view/{id}/reports/{number}/judge", post(held::judge))

@@ -13,6 +13,7 @@ use super::layout::{self, Place};
 use super::parts::{hostile, plain, time};
 use super::query::Asked;
 use super::tabs::{Tab, below, find, page};
+use super::tls_address;
 use super::visitor::{Bare, Visitor};
 use crate::api::{DnsRecordBody, DomainBody, DomainInput};
 
@@ -102,6 +103,7 @@ pub(super) async fn show(visitor: Visitor, Path(id): Path<String>, asked: Asked)
         .into_iter()
         .partition(|record| record.purpose == "dmarc_authorization");
     let changes = history::changes(&visitor, &id)?.await?;
+    let address = tls_address::card(&visitor, &id).await?;
     let done = required.iter().filter(|record| record.verified).count();
     let content = html! {
         @if asked.get("added").is_some() {
@@ -139,6 +141,7 @@ pub(super) async fn show(visitor: Visitor, Path(id): Path<String>, asked: Asked)
             p .small.muted { "The domain is verified without them. Each makes something more possible." }
             @for record in optional { (record_card(record)) }
         }
+        (address)
         @if !operator.is_empty() {
             h2 { "What the operator publishes" }
             p .small.muted { "This belongs into the DNS of the host that receives the reports, not into that of the domain." }
@@ -273,6 +276,7 @@ fn purpose(word: &str) -> &str {
         "tracking" => "Tracking host",
         "mx" => "Inbound mail",
         "bimi" => "BIMI: the logo",
+        "tls_reports" => "TLS reports: where they go",
         other => other,
     }
 }

@@ -16,6 +16,8 @@ pub struct DomainDns {
     pub dedicated_ip: Option<IpAddress>,
     /// Networks of its own SPF record.
     pub own_networks: Vec<Network>,
+    /// Hash of the token with which TLS reports about it are posted; `None` if it has none.
+    pub tls_token: Option<Vec<u8>>,
 }
 
 /// The public half of the key that a domain's mail is signed with.

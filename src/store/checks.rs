@@ -59,6 +59,7 @@ impl Store {
             dedicated_ip: row.opt_int("ip_id")?.map(|_| super::ips::ip(&row)).transpose()?,
             checks: checks(&row, domain)?,
             own_networks: own_networks(&row, domain)?,
+            tls_token: row.opt_blob("tls_token_hash")?.map(<[u8]>::to_vec),
         })
     }
 

@@ -5,6 +5,7 @@ use std::net::UdpSocket;
 
 use super::finding::Checked;
 use crate::base::Region;
+use crate::config::Config;
 use crate::dns::{Dns, Freshness, Unanswered};
 use crate::domains::ServiceNames;
 
@@ -23,6 +24,15 @@ pub(super) fn settings(hosts: &ServiceNames) -> Vec<Checked> {
         checks.push(Checked::ok("host names", format!("reports go to {}", names.join(", "))));
     }
     checks
+}
+
+/// Whether mail servers can post TLS reports. They can mail them all the same.
+pub(super) fn posts(config: &Config) -> Checked {
+    let says = match config.http.api.public_url.url_for("/tlsrpt/") {
+        Some(url) => format!("come by mail, and to {url}... where a domain has an address for it"),
+        None => "come by mail alone; over HTTPS once http.public_url is set".to_owned(),
+    };
+    Checked::ok("TLS reports", says)
 }
 
 /// What DNS has for the hosts that are set.

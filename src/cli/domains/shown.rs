@@ -76,6 +76,7 @@ pub(super) async fn show(context: Context, asked: &Asked, out: &mut dyn Write) -
     let app = context.open_existing().await?;
     let domain = by_id_or_name(&app, &asked.domain, asked.account.as_deref()).await?;
     let published = app.domains.published(&domain).await?;
+    let posted = app.store.tls_token(domain.account, domain.id).await?;
     app.close().await;
     if asked.printed.json {
         write_object(&DomainBody::new(domain, published), out)?;
@@ -94,6 +95,13 @@ pub(super) async fn show(context: Context, asked: &Asked, out: &mut dyn Write) -
     line(
         "report address",
         address.unwrap_or_else(|| "(set installation.rua_host)".to_owned()),
+    )?;
+    line(
+        "TLS over HTTPS",
+        posted.map_or_else(
+            || "no address (`tallymark domains tls-address` makes one)".to_owned(),
+            |at| format!("address made {}", clock::format_instant(at)),
+        ),
     )?;
     let tags: Vec<_> = domain.tags.iter().collect();
     if !tags.is_empty() {

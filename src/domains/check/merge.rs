@@ -88,7 +88,8 @@ pub(super) fn dmarc_with_ruf(text: &str, address: &str) -> Option<Merged> {
     listing(text, "ruf", address)
 }
 
-fn listing(text: &str, wanted: &str, address: &str) -> Option<Merged> {
+/// A record of tags that also lists `address` in the tag `wanted`. `None` if it has a tag twice: which one counts is undefined.
+pub(super) fn listing(text: &str, wanted: &str, address: &str) -> Option<Merged> {
     let mut names: Vec<String> = tags(text).filter_map(|tag| tag.ok().map(|(name, _)| name)).collect();
     let count = names.len();
     names.sort_unstable();

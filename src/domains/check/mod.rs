@@ -19,6 +19,7 @@ mod spf_published;
 mod spf_reading;
 mod spf_terms;
 mod spf_trial;
+mod tls;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -210,6 +211,10 @@ async fn one(
         Purpose::ReturnPath | Purpose::Tracking => alias::look(look, record).await?,
         Purpose::Mx => mx::look(look, record).await?,
         Purpose::Bimi => bimi::look(look, &domain.name, record).await?,
+        Purpose::TlsReports => {
+            let address = rua_address(domain, names).ok_or_else(unset)?;
+            tls::look(look, record, &address, known.tls_token.as_deref()).await?
+        }
     };
     beside_alias(look, record, seen).await
 }

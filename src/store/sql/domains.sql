@@ -108,7 +108,8 @@ update set_aside set domain_id = null where account_id = $1 and domain_id = $2
 -- name: domain_dns
 -- What is known of a domain's DNS: its key without the private half, its address, what was found. Primary keys.
 select dkim_keys.selector, dkim_keys.public_key, dkim_keys.created_at, ip_addresses.ip_id, ip_addresses.account_id,
-    ip_addresses.address, domain_checks.checks, domain_checks.own_networks, substr(dkim_keys.sealed_key, 1, 9) as sealed_with
+    ip_addresses.address, domain_checks.checks, domain_checks.own_networks, substr(dkim_keys.sealed_key, 1, 9) as sealed_with,
+    domains.tls_token_hash
 from domains
 left join dkim_keys on dkim_keys.domain_id = domains.domain_id
 left join ip_addresses on ip_addresses.ip_id = domains.ip_id

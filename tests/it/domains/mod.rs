@@ -9,6 +9,7 @@ pub mod named;
 mod offers;
 mod problems;
 mod rounds;
+mod tls;
 
 use std::time::Duration;
 

@@ -100,9 +100,9 @@ pub async fn check(world: &World, named: &mut Named, record: &DnsRecord) {
 }
 
 /// What a zone has at names, and the record that is offered; `None`: nothing may be offered, and the problem says this.
-type Case<'c> = (&'c [(&'c str, &'c [&'c str])], Result<&'c str, &'c str>);
+pub type Case<'c> = (&'c [(&'c str, &'c [&'c str])], Result<&'c str, &'c str>);
 
-async fn check_offers(world: &World, named: &mut Named, purpose: Purpose, cases: &[Case<'_>]) {
+pub async fn check_offers(world: &World, named: &mut Named, purpose: Purpose, cases: &[Case<'_>]) {
     let token = world.domain().await.rua_token;
     let address = format!("{token}@rua.tally.example");
     let whole = |text: &str| text.replace("OURS", &address);

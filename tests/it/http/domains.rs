@@ -46,6 +46,7 @@ async fn a_domain_is_added_shown_listed_and_removed() {
             "remove": [] })
     };
     let dmarc = format!("v=DMARC1; p=none; rua=mailto:{token}@rua.tally.example");
+    let tls = format!("v=TLSRPTv1; rua=mailto:{token}@rua.tally.example");
     let mut bare = added.clone();
     let newest = bare.as_object_mut().unwrap().remove("domain").unwrap();
     assert_eq!(
@@ -72,6 +73,7 @@ async fn a_domain_is_added_shown_listed_and_removed() {
                 record("spf", "TXT", "example.com", "v=spf1 include:spf.tally.example ~all", true),
                 record("dmarc", "TXT", "_dmarc.example.com", &dmarc, true),
                 record("dmarc_authorization", "TXT", "example.com._report._dmarc.rua.tally.example", "v=DMARC1;", false),
+                record("tls_reports", "TXT", "_smtp._tls.example.com", &tls, false),
                 record("return_path", "CNAME", "bounce.example.com", "bounce.tally.example", false),
             ],
             "setup_advice": [],

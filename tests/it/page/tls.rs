@@ -35,3 +35,24 @@ async fn page_shows_sessions_by_policy_and_failures() {
     let wrong = session.get(&app, &format!("/view/{id}/tls?days=x")).await;
     assert_eq!(wrong.status, 422);
 }
+
+/// Each page needs the token of its form; the address is on the page that made it and on no other.
+#[tokio::test]
+async fn page_makes_an_address_for_posts_and_shows_it_once() {
+    let app = TestApp::start().await;
+    let id = app.add_domain("example.com").await;
+    let session = Session::sign_in(&app, &app.key).await;
+    let setup = format!("/view/{id}/setup");
+    let before = session.get(&app, &setup).await;
+    assert!(before.text().contains("Make an address") && before.text().contains("_smtp._tls.example.com"));
+    let action = format!("/view/{id}/tls/address");
+    let made = session.post(&app, &action, "").await;
+    assert_eq!(made.status, 200);
+    let (_, secret) = made.text().split_once("/tlsrpt/").expect("the address");
+    let secret: String = secret.chars().take_while(char::is_ascii_hexdigit).collect();
+    assert_eq!(secret.len(), 40);
+    let after = session.get(&app, &setup).await;
+    assert!(after.text().contains("Replace the address") && !after.text().contains(&secret));
+    session.post(&app, &format!("{action}/remove"), "").await;
+    assert!(session.get(&app, &setup).await.text().contains("Make an address"));
+}

@@ -19,7 +19,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("outbound", &["dns"]),
     ("notify", &["store", "jobs", "domains", "outbound", "metrics"]),
     ("jobs", &["store", "metrics"]),
-    ("domains", &["report", "store", "dns", "files", "metrics"]),
+    ("domains", &["report", "store", "dns", "files", "keys", "metrics"]),
     ("enrich", &["report", "tally", "store", "dns", "files", "metrics"]),
     ("insight", &["report", "tally", "store", "enrich", "domains"]),
     ("api", &[]),
