@@ -24,7 +24,7 @@ fn expected() -> Vec<(String, String)> {
 }
 
 /// What a file gives, in the columns of the manifest.
-fn read(bytes: &[u8]) -> String {
+pub fn read(bytes: &[u8]) -> String {
     let processed = process(&Clock::system(), bytes, &ProcessLimits::default());
     assert!(processed.reports.is_empty());
     let words = |words: BTreeSet<&str>| match words.is_empty() {
