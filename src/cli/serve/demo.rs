@@ -98,7 +98,7 @@ pub async fn load(app: &App) -> anyhow::Result<Demo> {
 }
 
 /// Gives an installation without a host for reports one that cannot exist (RFC 2606). With it the demo shows the DNS records of its
-/// domain. The advice of [`crate::domains`] says that no report arrives there.
+/// domain, and the advice beside them says that no report arrives there.
 pub fn name_host(installation: &mut Installation) -> anyhow::Result<()> {
     if installation.rua_host.name().is_none() {
         installation.rua_host = RUA_HOST.to_owned().try_into().map_err(anyhow::Error::msg)?;

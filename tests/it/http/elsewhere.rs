@@ -31,7 +31,7 @@ async fn an_address_is_found_in_the_other_domains_of_the_account_alone() {
     let mut unrelated = Sample::new("others.example", "1", &[PASS]);
     unrelated.rows[0].source = "192.0.2.200";
     app.upload(&no_such, unrelated.xml()).await;
-    // The same address in an account of somebody else.
+    // The same address in another account.
     let (_, stranger) = app.stranger().await;
     let theirs = Ask::new("POST", "/domains")
         .key(&stranger)
