@@ -19,7 +19,6 @@ use super::reports::notes;
 use super::uploads;
 use super::visitor::{Bare, Visitor};
 use crate::api::{Arrivals, MessageGroups, MessageItem, MessageList, RefusedItem, RefusedList, Taken};
-use crate::base::numbers::{bytes, grouped};
 
 const PER_PAGE: &str = "25";
 const KINDS: [(&str, &str); 4] = [

@@ -44,6 +44,7 @@ pub enum Durability {
 
 impl Server {
     /// The one that tests share.
+    #[allow(clippy::disallowed_methods, reason = "a run of tests has no settings")]
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Server> = OnceLock::new();
         SHARED.get_or_init(|| match std::env::var("NEXTEST_RUN_ID") {
@@ -53,6 +54,7 @@ impl Server {
     }
 
     /// The server of a run of nextest: the first test that asks starts it, and its keeper waits for the end of the run.
+    #[expect(clippy::zombie_processes, reason = "the keeper is to outlive this process")]
     fn of_run(run: &str) -> Self {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
         let lock = fs::File::create(folder.join("postgres.lock")).unwrap();
