@@ -16,7 +16,7 @@ use crate::base::{ChangeId, Millis};
 use crate::insight::CHANGES_DAYS;
 use crate::store::{Actor, ChangeKind, Domain, Noted, OwnerChange, Posted};
 
-/// Note, list and remove changes that you made, such as a setting at a service. `tallymark receipts` says who confirms them.
+/// Note, list and remove your own changes, which receipts follow
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// Note a change. The same change is noted once.

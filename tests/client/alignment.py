@@ -11,7 +11,7 @@ from pathlib import Path
 import idna
 import publicsuffixlist
 
-LABELS = ["a", "mail", "news", "example", "bücher", "xn--bcher-kva", "straße", "例え", "9"]
+LABELS = ["a", "mail", "news", "example", "bücher", "xn--bcher-kva", "straße", "例え", "n9"]
 
 suffixes = publicsuffixlist.PublicSuffixList()
 chance = random.Random(19)

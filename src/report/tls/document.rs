@@ -42,6 +42,9 @@ const MEMBERS: &[&str] = &[
 /// Longest text in the tree, in bytes: Microsoft packs all TLSA records of a host into one.
 const TEXT_BYTES_MAX: usize = 16 * 1024;
 
+/// Items that a list has room for at first.
+const LIST_ITEMS_MIN: usize = 4;
+
 /// A value.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Node {
@@ -94,6 +97,17 @@ impl Reading<'_> {
         let drawn = self.budget.spend_events(1);
         let drawn = drawn.and_then(|()| self.held.borrow_mut().grow(size_of::<Node>() + bytes));
         drawn.map_err(|breach| self.fail(breach.into()))
+    }
+
+    /// Adds to a list, for whose growth memory is drawn: the list is moved when it is full, and is there twice meanwhile.
+    fn push<T, E: Error>(&self, list: &mut Vec<T>, item: T) -> Result<(), E> {
+        if list.len() == list.capacity() {
+            let more = list.len().max(LIST_ITEMS_MIN);
+            self.draw((list.len() + more) * size_of::<T>())?;
+            list.reserve_exact(more);
+        }
+        list.push(item);
+        Ok(())
     }
 
     fn text<E: Error>(&self, text: &str) -> Result<Node, E> {
@@ -223,7 +237,7 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
         let mut list = Vec::new();
         while let Some(node) = items.next_element_seed(inside)? {
             self.reading.draw(0)?;
-            list.push(node);
+            self.reading.push(&mut list, node)?;
         }
         Ok(Node::List(list))
     }
@@ -235,7 +249,8 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
             self.reading.draw(0)?;
             match name {
                 Some(name) if object.0.iter().all(|(of, _)| *of != name) => {
-                    object.0.push((name, members.next_value_seed(inside)?));
+                    let value = members.next_value_seed(inside)?;
+                    self.reading.push(&mut object.0, (name, value))?;
                 }
                 Some(name) => {
                     let mut repeated = self.reading.repeated.borrow_mut();

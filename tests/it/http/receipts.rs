@@ -171,11 +171,7 @@ async fn a_posted_change_opens_a_receipt_until_it_is_removed() {
         "You changed something for Mailchimp, and no service failed before or since."
     );
     let csv = app.get(&format!("{path}?format=csv")).await;
-    assert!(
-        csv.text().starts_with("id,kind,at,service,note,by,posted_at\n"),
-        "{}",
-        csv.text()
-    );
+    assert_eq!(csv.text().lines().next(), Some("id,kind,at,service,note,by,posted_at"));
     assert_eq!(csv.text().lines().count(), 3);
     let removed = format!("{path}/{}", posted["id"]);
     app.delete(&removed).await.expect(200);
@@ -197,7 +193,7 @@ async fn a_change_is_of_the_last_ninety_days_and_has_a_plain_note() {
         (json!({ "kind": "spf", "at": format_instant(NOW - 91 * day) }), "at"),
         (json!({ "kind": "spf", "at": "yesterday" }), "at"),
         (json!({ "kind": "spf", "note": "a\nb" }), "note"),
-        (json!({ "kind": "spf", "note": "x".repeat(501) }), "note"),
+        (json!({ "kind": "spf", "note": "x".repeat(201) }), "note"),
         (json!({ "kind": "spf", "service": "x".repeat(254) }), "service"),
         (json!({ "kind": "spf", "domain": "example.com" }), "domain"),
     ] {
@@ -205,7 +201,7 @@ async fn a_change_is_of_the_last_ninety_days_and_has_a_plain_note() {
         assert_eq!(fields, [wrong], "{body}");
     }
     for at in [NOW, NOW - 90 * day] {
-        let body = json!({ "kind": "spf", "at": format_instant(at), "note": "x".repeat(500) });
+        let body = json!({ "kind": "spf", "at": format_instant(at), "note": "x".repeat(200) });
         app.post(&path, &body).await.expect(200);
     }
 }
