@@ -99,7 +99,8 @@ thread_local! {
 
 #[expect(clippy::fn_params_excessive_bools, reason = "a row of data")]
 fn deflate(bytes: &[u8], is_last: bool) -> Vec<u8> {
-    let mut out = Vec::with_capacity(bytes.len() + 1_024);
+    // Room for all of it: a compressor whose output was cut cannot be used again.
+    let mut out = Vec::with_capacity(bytes.len() + bytes.len() / 8 + 1_024);
     let flush = if is_last {
         FlushCompress::Finish
     } else {
