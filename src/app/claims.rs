@@ -42,7 +42,12 @@ pub async fn claim_earlier_ones(store: &Store, intake: &Intake, account: Account
 
 /// Reads some of the mail again that an earlier version kept as other mail.
 pub(super) async fn read_again(intake: &Intake) -> Result<(), JobError> {
-    let Reread { messages, found, ended } = intake.read_again().await?;
+    let Reread {
+        messages,
+        found,
+        ended,
+        failed,
+    } = intake.read_again().await?;
     if found.messages > 0 {
         tracing::info!(
             messages,
@@ -56,6 +61,9 @@ pub(super) async fn read_again(intake: &Intake) -> Result<(), JobError> {
     }
     if ended {
         tracing::info!("all other mail that was there before the upgrade has been read again");
+    }
+    if let Some(failed) = failed {
+        return Err(failed.into());
     }
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! Messages over which a server closes the connection each time. They are left alone for longer and longer, so that they keep no other
-//! message back.
+//! Messages that fail each time: the server closes the connection over them, answers nonsense, or does not answer. After three losses
+//! one is left alone for 5 minutes, then for twice as long each time, up to 6 hours, so that it keeps no other message back.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,7 @@ use super::reading::ATTEMPTS_MAX;
 /// Pause after the third loss; it doubles with each further one.
 const PAUSE_MIN: Duration = Duration::from_secs(5 * 60);
 const PAUSE_MAX: Duration = Duration::from_secs(6 * 3_600);
-/// Messages that are noted. A server that closes over more of them has another fault.
+/// Messages that are noted. Beyond them the one that is due last is forgotten, with its losses.
 const NOTED_MAX: usize = 1_000;
 
 /// The messages of one feed, over all connections. It is in memory alone: after a start each is tried again.
@@ -29,7 +29,9 @@ impl PutOff {
     pub fn lost(&self, name: &str, now: Duration) -> bool {
         let mut all = self.all();
         if all.len() >= NOTED_MAX && !all.contains_key(name) {
-            return false;
+            let last = all.iter().max_by_key(|(_, noted)| noted.due_at);
+            let last = last.map(|(name, _)| name.clone());
+            last.map(|last| all.remove(&last));
         }
         let noted = all.entry(name.to_owned()).or_insert(Noted { losses: 0, due_at: now });
         noted.losses = noted.losses.saturating_add(1);
@@ -46,12 +48,18 @@ impl PutOff {
         self.all().get(name).is_some_and(|noted| now < noted.due_at)
     }
 
+    /// Whether a message was lost three times or more.
+    pub fn is_noted(&self, name: &str) -> bool {
+        let all = self.all();
+        all.get(name).is_some_and(|noted| noted.losses >= ATTEMPTS_MAX)
+    }
+
     /// Forgets a message that was dealt with, or has gone.
     pub fn settled(&self, name: &str) {
         self.all().remove(name);
     }
 
-    /// How many messages are left alone, or were until they became due.
+    /// Number of messages with three or more losses.
     pub fn count(&self) -> usize {
         let all = self.all();
         all.values().filter(|noted| noted.losses >= ATTEMPTS_MAX).count()
@@ -72,6 +80,7 @@ mod tests {
         let mut now = Duration::from_secs(10);
         assert_eq!([1, 2, 3].map(|_| put_off.lost("a", now)), [false, false, true]);
         assert!(put_off.is_waiting("a", now) && !put_off.is_waiting("b", now));
+        assert!(put_off.is_noted("a") && !put_off.is_noted("b"));
         let mut pauses = Vec::new();
         for _ in 0..9 {
             let due_at = put_off.all()["a"].due_at;
@@ -94,5 +103,10 @@ mod tests {
             put_off.lost(&nth.to_string(), Duration::ZERO);
         }
         assert_eq!(put_off.all().len(), NOTED_MAX);
+        // One more is still left alone after three losses.
+        assert_eq!(
+            [1, 2, 3].map(|_| put_off.lost("new", Duration::ZERO)),
+            [false, false, true]
+        );
     }
 }

@@ -181,7 +181,7 @@ impl Reading {
             feed = self.name(),
             message = %capped(message),
             detail = %capped(why),
-            "the server closed the connection three times over the same message: it is left alone for now, and tried again later"
+            "failed three times over this message: it is left alone for now, and tried again later"
         );
     }
 

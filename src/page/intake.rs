@@ -170,7 +170,7 @@ fn grouped_messages(MessageGroups { groups, more }: &MessageGroups) -> Markup {
                     h2 #groups { "In quarantine, by reason and sender" }
                     span .muted.small {
                         "One cause often stands behind many messages: look at the newest of each."
-                        @if *more { " Only the newest " (grouped(all)) " are counted." }
+                        @if *more { " Only the newest 10,000 are counted." }
                     }
                 }
                 div .scroll.low tabindex="0" role="region" aria-label="Table of reasons and senders" {

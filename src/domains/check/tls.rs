@@ -6,6 +6,8 @@ use crate::dns::{Freshness, Unanswered};
 use crate::domains::records::DnsRecord;
 use crate::keys::PostToken;
 
+/// How a record begins.
+const HEAD: &str = "v=TLSRPTv1";
 /// The part of a URL before the secret of an address for posts.
 const POSTS: &str = "/tlsrpt/";
 
@@ -21,7 +23,7 @@ pub(super) async fn look(
     let name = &record.name;
     let text = match found.as_slice() {
         [text] => text,
-        [] => return Ok(without_record(record, address, others)),
+        [] => return Ok(without_record(record, (address, token), others)),
         several => {
             let problem = format!(
                 "There are {} records for TLS reports at {name}, and senders report nothing unless it is exactly one; publish one \
@@ -29,8 +31,9 @@ pub(super) async fn look(
                 several.len()
             );
             let merged = of_several(several, address, token);
-            let remove = several.iter().filter(|text| **text != merged.value).cloned().collect();
-            return Ok(Seen::bad(found.clone(), problem).replacing(Some(merged), record, remove));
+            let is_other = |text: &&String| merged.as_ref().is_none_or(|merged| **text != merged.value);
+            let remove = several.iter().filter(is_other).cloned().collect();
+            return Ok(Seen::bad(found.clone(), problem).replacing(merged, record, remove));
         }
     };
     if lists(text, address, token) {
@@ -43,31 +46,39 @@ pub(super) async fn look(
 }
 
 /// Nothing that senders take for a record; perhaps something that is meant to be one.
-fn without_record(record: &DnsRecord, address: &str, others: Vec<String>) -> Seen {
+fn without_record(record: &DnsRecord, (address, token): (&str, Option<&[u8]>), others: Vec<String>) -> Seen {
     let name = &record.name;
-    let nearly = others
-        .into_iter()
-        .filter(|text| text.to_ascii_lowercase().contains("tlsrpt"));
-    let nearly: Vec<String> = nearly.collect();
+    let nearly: Vec<String> = others.into_iter().filter(|text| is_nearly_record(text)).collect();
     let Some(text) = nearly.first() else {
         let seen = Seen::missing(format!("Add a TXT record at {name}: {}", record.value));
         return seen.offering(Some(Merged::new(&record.value)), record);
     };
-    let (clean, wrong) = merge::cleaned(text, "v=TLSRPTv1");
+    let (_, wrong) = merge::cleaned(text, HEAD);
     let problem = format!("The record at {name} {wrong}: it must begin with v=TLSRPTv1, exactly so; correct it.");
-    let merged = match is_record(&clean) {
-        true if lists(&clean, address, None) => Some(Merged {
-            value: clean,
+    let cleaned: Vec<String> = nearly.iter().map(|text| merge::cleaned(text, HEAD).0).collect();
+    let merged = match cleaned.as_slice() {
+        all if !all.iter().all(|clean| is_record(clean)) => None,
+        [clean] if lists(clean, address, token) => Some(Merged {
+            value: clean.clone(),
             added: Vec::new(),
         }),
-        true => merge::listing(&clean, "rua", address),
-        false => None,
+        [clean] => merge::listing(clean, "rua", address),
+        several => of_several(several, address, token),
     };
     Seen::bad(nearly.clone(), problem).replacing(merged, record, nearly)
 }
 
-/// One record with the addresses of all, and one of the domain.
-fn of_several(texts: &[String], address: &str, token: Option<&[u8]>) -> Merged {
+/// One record with the addresses of all, and one of the domain. `None` if a record says more than addresses: what of it holds for
+/// all is the owner's to say.
+fn of_several(texts: &[String], address: &str, token: Option<&[u8]>) -> Option<Merged> {
+    let is_known = |tag: &str| ["v", "rua"].contains(&tag);
+    if !texts
+        .iter()
+        .flat_map(|text| tags(text))
+        .all(|tag| tag.is_ok_and(|(tag, _)| is_known(&tag)))
+    {
+        return None;
+    }
     // DNS has them in any order: the one that we made someone add comes last.
     let mut texts: Vec<&String> = texts.iter().collect();
     texts.sort_by_key(|text| (text.to_ascii_lowercase().contains(address), *text));
@@ -84,7 +95,14 @@ fn of_several(texts: &[String], address: &str, token: Option<&[u8]>) -> Merged {
         added.push(own.clone());
     }
     let value = format!("v=TLSRPTv1; rua={}", listed.join(","));
-    Merged { value, added }
+    Some(Merged { value, added })
+}
+
+/// Whether a text is meant to be a record.
+fn is_nearly_record(text: &str) -> bool {
+    let (clean, _) = merge::cleaned(text, HEAD);
+    let bare: String = clean.split_whitespace().collect();
+    is_record(&clean) || bare.to_ascii_lowercase().starts_with("v=tlsrpt")
 }
 
 fn is_record(text: &str) -> bool {
@@ -109,9 +127,11 @@ fn is_mailed(uri: &str, address: &str) -> bool {
 
 /// The host may be any that leads here. The secret is in no other record than the domain's.
 fn is_posted(uri: &str, token: &[u8]) -> bool {
-    let secret = uri
-        .rsplit_once(POSTS)
-        .filter(|(before, _)| before.starts_with("https://"));
+    let secret = uri.rsplit_once(POSTS).filter(|(before, _)| {
+        before
+            .get(..8)
+            .is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"))
+    });
     secret.is_some_and(|(_, secret)| PostToken::of_request(secret).hash() == token)
 }
 

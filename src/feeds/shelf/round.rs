@@ -14,6 +14,8 @@ use crate::health::Trouble;
 use crate::ingest::IntakeError;
 use crate::store::{ItemState, MailboxChange, MailboxItem};
 
+/// Messages that were left alone before and are tried in one round: each may take as long as a fetch may.
+const PUT_OFF_TRIED_MAX: usize = 2;
 /// Messages that are on their way into the database together.
 const CHUNK_MESSAGES_MAX: usize = 32;
 /// Bytes of them. The message that exceeds them is the last of its chunk.
@@ -303,7 +305,7 @@ impl<S: Shelf> Round<'_, S> {
     /// Puts away what earlier rounds could not, then reads what they could not.
     async fn finish_earlier(&mut self) -> Result<(), Failure> {
         let mut due = Vec::new();
-        let mut again = Vec::new();
+        let (mut again, mut put_off_before) = (Vec::new(), 0);
         let now = self.reading.clock().monotonic();
         for (name, (state, _)) in &self.known {
             if self.put_off.is_waiting(name, now) {
@@ -312,10 +314,18 @@ impl<S: Shelf> Round<'_, S> {
             match state {
                 ItemState::ToProcessed => due.push((name.clone(), Destination::Processed)),
                 ItemState::ToFailed => due.push((name.clone(), Destination::Failed)),
-                ItemState::Again => again.push(Found {
-                    name: name.clone(),
-                    bytes: None,
-                }),
+                ItemState::Again => {
+                    if self.put_off.is_noted(name) {
+                        put_off_before += 1;
+                        if put_off_before > PUT_OFF_TRIED_MAX {
+                            continue;
+                        }
+                    }
+                    again.push(Found {
+                        name: name.clone(),
+                        bytes: None,
+                    });
+                }
                 ItemState::Settled => {}
             }
         }

@@ -65,6 +65,45 @@ async fn an_offered_tls_record_keeps_what_is_published() {
     .await;
 }
 
+/// A record that says more than addresses is not put together with another, and another text is not taken for a record.
+#[tokio::test]
+async fn an_offered_tls_record_is_of_all_that_are_meant_as_one() {
+    let mut named = Named::start();
+    let world = World::new(Database::start(Dialect::Sqlite).await, named.dns(), &ALL);
+    check_offers(
+        &world,
+        &mut named,
+        Purpose::TlsReports,
+        &[
+            (
+                &[(
+                    OWN,
+                    &[
+                        "v=tlsrptv1; rua=mailto:a@b.example",
+                        "v=tlsrptv1; rua=mailto:c@d.example",
+                    ],
+                )],
+                Ok("v=TLSRPTv1; rua=mailto:a@b.example,mailto:c@d.example,mailto:OURS"),
+            ),
+            (
+                &[(
+                    OWN,
+                    &[
+                        "v=TLSRPTv1; rua=mailto:a@b.example; ext=1",
+                        "v=TLSRPTv1; rua=mailto:OURS",
+                    ],
+                )],
+                Err("exactly one"),
+            ),
+            (
+                &[(OWN, &["tlsrpt-provider-verification=abc123"])],
+                Ok("v=TLSRPTv1; rua=mailto:OURS"),
+            ),
+        ],
+    )
+    .await;
+}
+
 /// The control is the address of a token that was replaced.
 #[tokio::test]
 async fn an_address_for_posts_is_an_address_of_the_domain() {

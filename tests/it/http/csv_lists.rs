@@ -81,6 +81,10 @@ async fn filled(app: &TestApp, reports: usize, sources: &[&'static str]) -> Stri
         let name = format!("=site{nth}, \"quoted\"");
         let body = json!({ "kind": "network", "subject": format!("192.0.2.{nth}"), "name": name });
         app.post(&decisions, &body).await.expect(200);
+        let body = json!({ "kind": "other", "note": format!("=note{nth}, \"quoted\"") });
+        app.post(&format!("/domains/{domain}/dmarc/changes"), &body)
+            .await
+            .expect(200);
     }
     for service in ["Shop", "=News", "Mail"] {
         app.find(&domain, service).await;
