@@ -29,7 +29,7 @@ use crate::store::{FailureDetail, FailureFilter, FailureSummary};
 pub(super) const FILTERS: &[Parameter] = &[Parameter {
     name: "source_ip",
     says: "Only reports about mail from this address.",
-    schema: || json!({ "type": "string", "examples": ["192.0.2.1"] }),
+    schema: || json!({ "type": "string", "format": "ip", "examples": ["192.0.2.1"] }),
 }];
 
 /// `GET /domains/{id}/dmarc/failure-reports`

@@ -21,6 +21,7 @@ schemathesis.openapi.format("date", DAY)
 schemathesis.openapi.format("webhook-url", NAME.map(lambda name: f"https://{name}/hook"))
 
 schemathesis.openapi.format("network", st.ip_addresses().map(str))
+schemathesis.openapi.format("ip", st.ip_addresses().map(str))
 
 
 @schemathesis.hook
