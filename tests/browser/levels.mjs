@@ -85,10 +85,16 @@ async function byKeyboard(page) {
   for (let nth = 0; nth < expected + 3 * dates + 1; nth++) await page.keyboard.press("Tab");
   return page.evaluate(() => {
     const wrong = globalThis.walked();
-    // What has the focus must not lie over the page in the other states.
+    // What has the focus must not lie over the page in the other states, and these begin at its top.
     document.activeElement?.blur();
+    scrollTo(0, 0);
     return wrong;
   });
+}
+
+/** Resolves once the page was drawn in its new size. */
+function drawn() {
+  return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
 }
 
 /** Movements that the style of the page asks for. */
@@ -126,6 +132,7 @@ class Looker {
     note(`${path}, reduced motion`, (await page.evaluate(movements)) > 0 ? ["something moves"] : []);
     for (const [width, rules] of WIDTHS) {
       await page.setViewportSize({ width, height: 900 });
+      await page.evaluate(drawn);
       note(`${path} at ${width}`, await accessible(page, rules));
       await page.emulateMedia({ colorScheme: "dark" });
       note(`${path} at ${width}, dark`, await accessible(page, COLOURS));
