@@ -274,13 +274,13 @@ impl Decisions {
                     sliced: true,
                     acceptance: claim.acceptance,
                     counted,
-                    authenticated: known.authenticated,
+                    // The mail that brings the slice is the one that its row names.
+                    authenticated: arrived.authenticated,
                     here: Some(self.all.len()),
                 });
                 self.all.push(Decision {
                     counted,
                     arrivals: known.arrivals,
-                    authenticated: known.authenticated,
                     cut: known.cut,
                     ..decision
                 });
