@@ -35,12 +35,12 @@ impl TlsFigures {
         );
         registry.register(
             "tls_sessions",
-            "Sessions in TLS reports that count, by type of the policy and result, as of their arrival",
+            "Sessions in TLS reports that counted when they arrived, by type of the policy and result",
             self.sessions.clone(),
         );
         registry.register(
             "tls_failures",
-            "Failed sessions in the details of TLS reports that count, by type of the failure, as of their arrival",
+            "Failed sessions in the details of TLS reports that counted when they arrived, by type of the failure",
             self.failures.clone(),
         );
     }

@@ -112,7 +112,8 @@ pub(super) async fn decide(
             policy_domain: new.report.domain.to_string(),
             leaf: leaf.clone(),
             counts: match fate {
-                Fate::Stored if claim.acceptance.may_count() => TlsCounts::new(&new.report),
+                Fate::Duplicate => TlsCounts::default(),
+                _ if known.counted => TlsCounts::new(&new.report),
                 _ => TlsCounts::default(),
             },
         };
