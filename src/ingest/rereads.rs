@@ -31,7 +31,8 @@ pub struct Reread {
 }
 
 impl Intake {
-    /// Reads the next piece of other mail again, in the order of numbers. A damaged row is named in the log and passed over. Does nothing once this version has read all.
+    /// Reads the next piece of other mail again, in the order of numbers. A damaged row is named in the log and passed over. Does
+    /// nothing once this version has read all.
     pub async fn read_again(&self) -> Result<Reread, IntakeError> {
         let mut sums = Reread::default();
         let Some(left) = self.store.reread_left(READER).await? else {

@@ -1,5 +1,7 @@
 //! How far other mail has been read again, since the program reads more than the version before.
 
+use std::cmp::Ordering;
+
 use super::db::{Args, Conn};
 use super::sql::sql;
 use super::{Store, StoreError};
@@ -15,18 +17,36 @@ pub struct RereadLeft {
 /// Messages to be read again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RereadPiece {
-    /// Other mail, in the order of arrival.
+    /// Other mail, in the order of numbers.
     pub messages: Vec<SetAsideId>,
     /// Where the next piece begins.
     pub behind: SetAsideId,
+}
+
+/// How far a version of the reader is.
+enum Standing {
+    NotBegun,
+    Left(RereadLeft),
+    /// Nothing is left, or a newer version has begun.
+    Ended,
+}
+
+impl Standing {
+    fn left(self) -> Option<RereadLeft> {
+        match self {
+            Self::Left(left) => Some(left),
+            Self::NotBegun | Self::Ended => None,
+        }
+    }
 }
 
 impl Store {
     /// What this version of the reader has still to read again. The first call of a version notes how far that is: what is set aside
     /// later was read by it. `None` if nothing is left, or if a newer version has begun.
     pub async fn reread_left(&self, reader: i64) -> Result<Option<RereadLeft>, StoreError> {
-        if let Some(known) = self.reread(reader).await? {
-            return Ok(known.filter(|left| left.next < left.end));
+        match self.reread(reader).await? {
+            Standing::NotBegun => {}
+            known => return Ok(known.left()),
         }
         let mut write = self.write().await?;
         let (mut conn, _) = write.parts();
@@ -36,21 +56,23 @@ impl Store {
         let begun = conn.run(sql!("set_aside_reread_begin"), Args::default().int(reader).int(end));
         begun.await?;
         write.commit().await?;
-        Ok(self.reread(reader).await?.flatten().filter(|left| left.next < left.end))
+        Ok(self.reread(reader).await?.left())
     }
 
-    /// `None` if the version has not begun; inside, `None` if a newer one has.
-    async fn reread(&self, reader: i64) -> Result<Option<Option<RereadLeft>>, StoreError> {
+    async fn reread(&self, reader: i64) -> Result<Standing, StoreError> {
         let mut conn = self.read().await?;
-        let row = Conn(&mut conn).first(sql!("set_aside_reread"), Args::default()).await?;
-        let Some(row) = row.filter(|row| row.int("reader").is_ok_and(|known| known >= reader)) else {
-            return Ok(None);
+        let Some(row) = Conn(&mut conn).first(sql!("set_aside_reread"), Args::default()).await? else {
+            return Ok(Standing::NotBegun);
         };
         let left = RereadLeft {
             next: SetAsideId(row.int("next_id")?),
             end: SetAsideId(row.int("end_id")?),
         };
-        Ok(Some((row.int("reader")? == reader).then_some(left)))
+        Ok(match row.int("reader")?.cmp(&reader) {
+            Ordering::Less => Standing::NotBegun,
+            Ordering::Equal if left.next < left.end => Standing::Left(left),
+            Ordering::Equal | Ordering::Greater => Standing::Ended,
+        })
     }
 
     /// The other mail among the next `count_max` messages set aside.
