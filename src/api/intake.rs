@@ -74,6 +74,9 @@ pub struct ExcerptBody {
     pub after: String,
 }
 
+/// Messages that are counted by reason and sender, newest first: each is read.
+pub const GROUPED_MESSAGES_MAX: u32 = 10_000;
+
 /// The newest 10,000 messages set aside, by reason and sender, most first.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct MessageGroups {

@@ -65,8 +65,8 @@ pub use failure_reports::{
 pub use figures::{ComparisonBody, DayBody, MissingReporter, Overview, OverviewItem, PartBody, PeriodBody, StatsBody};
 pub use findings::{FINDING_KINDS, FINDING_STATES, FindingBody, FindingList, SNOOZE_DAYS_MAX, SnoozeBody, SnoozeInput};
 pub use intake::{
-    ExcerptBody, MailItem, MailList, MessageDetail, MessageGroup, MessageGroups, MessageItem, MessageList, RefusedItem,
-    RefusedList,
+    ExcerptBody, GROUPED_MESSAGES_MAX, MailItem, MailList, MessageDetail, MessageGroup, MessageGroups, MessageItem,
+    MessageList, RefusedItem, RefusedList,
 };
 pub use keys::{ApiKeyWithSecret, KEY_NAME_CHARS_MAX, KeyBody, KeyInput, KeyList};
 pub use newest::{

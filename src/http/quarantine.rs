@@ -19,7 +19,10 @@ use super::paging::wanted;
 use super::places::set_aside_place;
 use super::state::AppState;
 use super::upload::taken;
-use crate::api::{ExcerptBody, MessageDetail, MessageGroup, MessageGroups, MessageItem, MessageList, Removed, Taken};
+use crate::api::{
+    ExcerptBody, GROUPED_MESSAGES_MAX, MessageDetail, MessageGroup, MessageGroups, MessageItem, MessageList, Removed,
+    Taken,
+};
 use crate::base::clock::format_instant;
 use crate::base::{SetAsideId, SetAsideKind};
 use crate::ingest::{Excerpt, excerpt};
@@ -41,8 +44,6 @@ pub(super) const GROUPS: &[Parameter] = &[Parameter {
 const GROUPED: [&str; 3] = ["quarantined", "unclaimed", "other"];
 /// Groups of an answer.
 const GROUPS_MAX: usize = 100;
-/// Messages that are counted, newest first: each is read.
-const GROUPED_MESSAGES_MAX: u32 = 10_000;
 
 /// `GET /quarantine`
 pub(super) async fn list(

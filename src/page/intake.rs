@@ -18,7 +18,9 @@ use super::query::{Asked, query_escaped};
 use super::reports::notes;
 use super::uploads;
 use super::visitor::{Bare, Visitor};
-use crate::api::{Arrivals, MessageGroups, MessageItem, MessageList, RefusedItem, RefusedList, Taken};
+use crate::api::{
+    Arrivals, GROUPED_MESSAGES_MAX, MessageGroups, MessageItem, MessageList, RefusedItem, RefusedList, Taken,
+};
 
 const PER_PAGE: &str = "25";
 const KINDS: [(&str, &str); 4] = [
@@ -170,7 +172,7 @@ fn grouped_messages(MessageGroups { groups, more }: &MessageGroups) -> Markup {
                     h2 #groups { "In quarantine, by reason and sender" }
                     span .muted.small {
                         "One cause often stands behind many messages: look at the newest of each."
-                        @if *more { " Only the newest 10,000 are counted." }
+                        @if *more { " Only the newest " (grouped(GROUPED_MESSAGES_MAX.into())) " are counted." }
                     }
                 }
                 div .scroll.low tabindex="0" role="region" aria-label="Table of reasons and senders" {

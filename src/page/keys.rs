@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::api::Failure;
 use super::layout::{Place, page};
-use super::parts::{dash, described, empty, field_error, hostile, time, time_or_dash};
+use super::parts::{copy, dash, described, empty, field_error, hostile, time, time_or_dash};
 use super::query::Asked;
 use super::state::PageState;
 use super::visitor::{Bare, Visitor, store_failure};
@@ -199,7 +199,7 @@ fn secret(made: &ApiKeyWithSecret) -> Markup {
     html! {
         div .notice.good role="status" {
             p { "The key " b { (hostile(&made.body.name)) } " is made. It is shown only here: put it where it is needed." }
-            p { code #secret { (made.key) } " " button .copy.js type="button" data-copy=(made.key) aria-label="Copy the key" { "Copy" } }
+            p { code #secret { (made.key) } " " (copy(&made.key, "key")) }
         }
     }
 }

@@ -238,6 +238,11 @@ pub(super) fn other_errors(failure: Option<&Failure>, fields: &[&str]) -> Markup
     }
 }
 
+/// A button that copies a text; `what` says which.
+pub(super) fn copy(text: &str, what: &str) -> Markup {
+    html! { button .copy.js type="button" data-copy=(text) aria-label=(format!("Copy the {what}")) { "Copy" } }
+}
+
 /// A link to a table as CSV.
 pub(super) fn csv_link(href: &str) -> Markup {
     html! { a .small.csv href=(href) download { "CSV" } }

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::numbers::{counted, date, grouped};
-use super::parts::hostile;
+use super::parts::{copy, hostile};
 use crate::api::{FailingBody, ReadinessBody, StepBody, TagsBody};
 
 /// The card, for a domain about which something was reported.
@@ -112,7 +112,7 @@ fn record(view: &str, next: &StepBody) -> Markup {
                 h3 { "The record to publish next" }
                 p {
                     code #next-record { (hostile(record)) } " "
-                    button .copy.js type="button" data-copy=(record) aria-label="Copy the record" { "Copy" }
+                    (copy(record, "record"))
                 }
                 p .small.muted { "It is your record with one tag changed. Publish it at the same name, and look here again after two weeks." }
             }

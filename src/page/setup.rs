@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::api::Failure;
 use super::history;
 use super::layout::{self, Place};
-use super::parts::{hostile, plain, time};
+use super::parts::{copy, hostile, plain, time};
 use super::query::Asked;
 use super::tabs::{Tab, below, find, page};
 use super::tls_address;
@@ -135,7 +135,7 @@ pub(super) async fn show(visitor: Visitor, Path(id): Path<String>, asked: Asked)
             }
             @if let Some(address) = &domain.rua_address {
                 p { "Reports for this domain go to " code { (address) } " "
-                    button .copy.js type="button" data-copy=(address) aria-label="Copy the address for reports" { "Copy" } }
+                    (copy(address, "address for reports")) }
             }
             @for advice in &domain.setup_advice { p .bad { (advice) } }
             @if domain.rua_address.is_none() {
@@ -186,7 +186,7 @@ fn record_card(record: &DnsRecordBody) -> Markup {
             }
             dl .facts {
                 dt { "Type" } dd { (record.r#type) @if let Some(priority) = record.priority { ", priority " (priority) } }
-                dt { "Name" } dd { code { (plain(&record.name)) } " " (copy(record, &record.name, "name")) }
+                dt { "Name" } dd { code { (plain(&record.name)) } " " (copy_of(record, &record.name, "name")) }
                 (texts(record))
             }
             @if let Some(problem) = &record.problem { p .(if record.verified { "muted" } else { "bad" }) { (hostile(problem)) } }
@@ -198,8 +198,8 @@ fn record_card(record: &DnsRecordBody) -> Markup {
     }
 }
 
-fn copy(record: &DnsRecordBody, text: &str, what: &str) -> Markup {
-    html! { button .copy.js type="button" data-copy=(text) aria-label=(format!("Copy the {what} of the {} record", record.purpose)) { "Copy" } }
+fn copy_of(record: &DnsRecordBody, text: &str, what: &str) -> Markup {
+    copy(text, &format!("{what} of the {} record", record.purpose))
 }
 
 /// What DNS has, and what it should have. Only what takes nothing away is offered to be copied.
@@ -238,7 +238,7 @@ fn texts(record: &DnsRecordBody) -> Markup {
 
 fn offered(record: &DnsRecordBody, value: &str) -> Markup {
     html! {
-        code { (marked(value, &record.added)) } " " (copy(record, value, "value"))
+        code { (marked(value, &record.added)) } " " (copy_of(record, value, "value"))
         @if value.len() > STRING_BYTES_MAX && record.r#type == "TXT" {
             div .small.muted { "Longer than 255 bytes: in a zone file it is several strings, which receivers put together." }
         }

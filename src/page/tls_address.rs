@@ -7,7 +7,7 @@ use axum::response::Redirect;
 use maud::{Markup, html};
 
 use super::api::Failure;
-use super::parts::{plain, time};
+use super::parts::{copy, plain, time};
 use super::query::Asked;
 use super::tabs::{Tab, below, find, page};
 use super::visitor::{Bare, Visitor};
@@ -61,7 +61,7 @@ pub(super) async fn create(
     let content = html! {
         div .notice.good role="status" {
             p { "The address is made. It is shown only here. An earlier one is refused from now on." }
-            p { code #secret { (plain(address)) } " " (copy(address, "address")) }
+            p { code #secret { (plain(address)) } " " (copy(address, "address for TLS reports")) }
         }
         @if made.rua.is_none() {
             p .bad { "This is only the path of the address: the operator must set http.public_url to the URL under which mail servers reach this installation." }
@@ -70,9 +70,9 @@ pub(super) async fn create(
             h2 #record { "What to publish" }
             dl .facts {
                 dt { "Type" } dd { "TXT" }
-                dt { "Name" } dd { code { (plain(&made.record_name)) } " " (copy(&made.record_name, "name")) }
+                dt { "Name" } dd { code { (plain(&made.record_name)) } " " (copy(&made.record_name, "name of the record")) }
                 @if let (Some(value), Some(_)) = (&made.record_value, &made.rua) {
-                    dt { "Value" } dd { code { (plain(value)) } " " (copy(value, "value")) }
+                    dt { "Value" } dd { code { (plain(value)) } " " (copy(value, "value of the record")) }
                 }
             }
             p .muted { "If the domain has such a record already, keep it and add the address to its rua with a comma." }
@@ -94,8 +94,4 @@ pub(super) async fn remove(
         .tell(Method::DELETE, &below(&id, "/tls/address")?, &())
         .await?;
     Ok(Redirect::to(&format!("/view/{id}/setup")))
-}
-
-fn copy(text: &str, what: &str) -> Markup {
-    html! { button .copy.js type="button" data-copy=(text) aria-label=(format!("Copy the {what} for TLS reports")) { "Copy" } }
 }

@@ -8,7 +8,7 @@ use maud::{Markup, html};
 
 use super::super::api::Failure;
 use super::super::layout::{Place, page};
-use super::super::parts::hostile;
+use super::super::parts::{copy, hostile};
 use super::super::visitor::Visitor;
 use super::form::{About, Typed, fields};
 use super::kind::platform;
@@ -81,7 +81,7 @@ pub(super) fn secret(visitor: &Visitor, made: &WebhookWithSecret, what: &str) ->
         div .notice.good role="status" {
             p { (what) ". This is the secret that signs its requests. It is shown only here: put it where they are received." }
             p { code #secret { (made.signing_secret) } " "
-                button .copy.js type="button" data-copy=(made.signing_secret) aria-label="Copy the secret" { "Copy" } }
+                (copy(&made.signing_secret, "secret")) }
         }
         p { a .button href=(format!("/alerts/webhook/{}", webhook.id)) { "To the webhook" } }
     };
