@@ -7,9 +7,8 @@ use axum::response::Response;
 use super::client::Client;
 use super::error::ApiError;
 use super::fields::{Members, Parameters};
-use super::listing::{Listing, file_name};
 use super::owned::{OwnedDecision, OwnedDomain};
-use super::paging::{Part, largest_page};
+use super::ranked::Listed;
 use super::state::AppState;
 use super::trust::actor;
 use crate::api::{
@@ -27,17 +26,19 @@ pub(super) async fn list(
     OwnedDomain(domain): OwnedDomain,
     mut parameters: Parameters,
 ) -> Result<Response, ApiError> {
-    let listing = Listing::read(&mut parameters, &state.config);
-    let page = largest_page(&mut parameters, &state.config);
-    let part = Part::from_parameters(&mut parameters, page);
+    let listed = Listed::read(&mut parameters, &state);
     parameters.finish()?;
     let decisions = state.store.sender_decisions(domain.id).await?;
     let list = SenderDecisionList {
-        pagination: part.pagination(decisions.len()),
-        decisions: part.cut(&decisions).iter().map(SenderDecisionBody::from).collect(),
+        pagination: listed.part.pagination(decisions.len()),
+        decisions: listed
+            .part
+            .cut(&decisions)
+            .iter()
+            .map(SenderDecisionBody::from)
+            .collect(),
     };
-    let name = |_: &_| file_name(&[domain.name.as_str(), "decisions", &state.today().to_string()]);
-    Ok(listing.answer(list, name))
+    Ok(listed.answer(list, &domain, ("decisions", &state.today().to_string())))
 }
 
 /// `POST /domains/{id}/dmarc/decisions`

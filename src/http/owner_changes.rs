@@ -7,9 +7,8 @@ use axum::response::Response;
 use super::client::Client;
 use super::error::ApiError;
 use super::fields::{Members, Parameters};
-use super::listing::{Listing, file_name};
 use super::owned::{OwnedChange, OwnedDomain};
-use super::paging::{Part, largest_page};
+use super::ranked::Listed;
 use super::state::AppState;
 use super::trust::actor;
 use crate::api::{OwnerChangeBody, OwnerChangeList, Removed, SUBJECT_CHARS_MAX, WHY_CHARS_MAX};
@@ -26,17 +25,14 @@ pub(super) async fn list(
     OwnedDomain(domain): OwnedDomain,
     mut parameters: Parameters,
 ) -> Result<Response, ApiError> {
-    let listing = Listing::read(&mut parameters, &state.config);
-    let page = largest_page(&mut parameters, &state.config);
-    let part = Part::from_parameters(&mut parameters, page);
+    let listed = Listed::read(&mut parameters, &state);
     parameters.finish()?;
     let changes = state.store.owner_changes(domain.id).await?;
     let list = OwnerChangeList {
-        pagination: part.pagination(changes.len()),
-        changes: part.cut(&changes).iter().map(OwnerChangeBody::from).collect(),
+        pagination: listed.part.pagination(changes.len()),
+        changes: listed.part.cut(&changes).iter().map(OwnerChangeBody::from).collect(),
     };
-    let name = |_: &_| file_name(&[domain.name.as_str(), "changes", &state.today().to_string()]);
-    Ok(listing.answer(list, name))
+    Ok(listed.answer(list, &domain, ("changes", &state.today().to_string())))
 }
 
 /// `POST /domains/{id}/dmarc/changes`

@@ -11,8 +11,8 @@ use crate::base::{DomainId, Millis, ReportNo, words};
 /// Decisions that are kept about one report; the oldest goes first.
 const HISTORY_ENTRIES_MAX: usize = 50;
 /// Bytes of what is kept of who decided, and why.
-pub(super) const BY_BYTES_MAX: usize = 128;
-pub(super) const WHY_BYTES_MAX: usize = 512;
+const BY_BYTES_MAX: usize = 128;
+const WHY_BYTES_MAX: usize = 512;
 
 words! {
     /// Whether a report may count. Of the reports of one identity that may, one does.
@@ -85,6 +85,17 @@ pub struct Actor {
     pub at: Millis,
 }
 
+impl Actor {
+    /// What of it is kept.
+    pub(super) fn kept(&self) -> Self {
+        Self {
+            by: cut(&self.by, BY_BYTES_MAX),
+            why: self.why.as_deref().map(|why| cut(why, WHY_BYTES_MAX)),
+            at: self.at,
+        }
+    }
+}
+
 /// What an owner decides about a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Judgement {
@@ -131,11 +142,12 @@ pub struct AcceptedReporter {
 
 impl AcceptedReporter {
     pub(super) fn new(reporter: &str, actor: &Actor) -> Self {
+        let Actor { by, why, at } = actor.kept();
         Self {
             reporter: reporter.to_owned(),
-            at: actor.at,
-            by: cut(&actor.by, BY_BYTES_MAX),
-            why: actor.why.as_deref().map(|why| cut(why, WHY_BYTES_MAX)),
+            at,
+            by,
+            why,
         }
     }
 }
@@ -179,11 +191,12 @@ pub(super) fn history(no: ReportNo, json: Option<String>) -> Result<Vec<HistoryE
 
 /// The stored form of a history with one entry more.
 pub(super) fn continued(mut history: Vec<HistoryEntry>, action: &str, actor: &Actor) -> String {
+    let Actor { by, why, at } = actor.kept();
     history.push(HistoryEntry {
-        at: actor.at,
+        at,
         action: action.to_owned(),
-        by: cut(&actor.by, BY_BYTES_MAX),
-        why: actor.why.as_deref().map(|why| cut(why, WHY_BYTES_MAX)),
+        by,
+        why,
     });
     stored(history)
 }
@@ -210,6 +223,6 @@ fn stored(mut history: Vec<HistoryEntry>) -> String {
     serde_json::to_string(&history).expect("texts and numbers always have a JSON form")
 }
 
-pub(super) fn cut(text: &str, bytes_max: usize) -> String {
+fn cut(text: &str, bytes_max: usize) -> String {
     text[..text.floor_char_boundary(bytes_max)].to_owned()
 }

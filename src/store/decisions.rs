@@ -1,8 +1,8 @@
 //! What the owner of a domain has decided about senders. Facts stay what they are: names and flows follow from a decision
 //! when they are read.
 
-use super::acceptance::{Actor, BY_BYTES_MAX, WHY_BYTES_MAX, cut};
-use super::db::{Args, Conn, Row};
+use super::acceptance::Actor;
+use super::db::{Args, Conn, Row, Statement};
 use super::memory::number;
 use super::sql::sql;
 use super::{Store, StoreError};
@@ -140,18 +140,23 @@ impl Store {
     }
 
     /// Takes a decision back. False if the account's domain has no such decision.
-    pub async fn withdraw_decision(
+    pub async fn withdraw_decision(&self, place: (AccountId, DomainId), id: DecisionId) -> Result<bool, StoreError> {
+        self.take_back(place, (sql!("decision_remove"), id.0)).await
+    }
+
+    /// Removes what the owner of a domain noted about it, by its number. False if the account's domain has no such thing.
+    pub(super) async fn take_back(
         &self,
         (account, domain): (AccountId, DomainId),
-        id: DecisionId,
+        (statement, number): (&'static Statement, i64),
     ) -> Result<bool, StoreError> {
         let mut write = self.write().await?;
         let (mut conn, _) = write.parts();
         if !is_owned(&mut conn, account, domain).await? {
             return Ok(false);
         }
-        let args = Args::default().int(domain.0).int(id.0);
-        let removed = conn.run(sql!("decision_remove"), args).await? > 0;
+        let args = Args::default().int(domain.0).int(number);
+        let removed = conn.run(statement, args).await? > 0;
         write.commit().await?;
         Ok(removed)
     }
@@ -166,11 +171,11 @@ pub(super) async fn is_owned(conn: &mut Conn<'_>, account: AccountId, domain: Do
 
 /// What both statements end with.
 fn ruled(args: Args, ruling: &Ruling, actor: &Actor) -> Args {
-    let note = actor.why.as_deref().map(|why| cut(why, WHY_BYTES_MAX));
+    let actor = actor.kept();
     args.opt_int(ruling.whose.map(Whose::code))
         .opt_text(ruling.name.as_deref())
-        .opt_text(note.as_deref())
-        .text(&cut(&actor.by, BY_BYTES_MAX))
+        .opt_text(actor.why.as_deref())
+        .text(&actor.by)
         .int(actor.at)
 }
 

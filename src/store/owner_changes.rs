@@ -1,7 +1,7 @@
 //! Changes that the owner of a domain says they made, such as a setting at a service: a receipt follows each
 //! (`insight/receipts.rs`).
 
-use super::acceptance::{Actor, BY_BYTES_MAX, WHY_BYTES_MAX, cut};
+use super::acceptance::Actor;
 use super::db::{Args, Conn, Row};
 use super::decisions::is_owned;
 use super::memory::number;
@@ -91,11 +91,7 @@ impl Store {
         if count >= CHANGES_MAX {
             return Ok(Noted::Full);
         }
-        let actor = Actor {
-            by: cut(&actor.by, BY_BYTES_MAX),
-            why: actor.why.as_deref().map(|why| cut(why, WHY_BYTES_MAX)),
-            at: actor.at,
-        };
+        let actor = actor.kept();
         let id = number(&mut conn, "owner_change").await?;
         let args = Args::default().int(domain.0).int(id).int(posted.kind.code());
         let args = args.int(posted.at).opt_text(posted.service.as_deref());
@@ -110,20 +106,8 @@ impl Store {
     }
 
     /// Takes a posted change back. False if the account's domain has no such change.
-    pub async fn remove_change(
-        &self,
-        (account, domain): (AccountId, DomainId),
-        id: ChangeId,
-    ) -> Result<bool, StoreError> {
-        let mut write = self.write().await?;
-        let (mut conn, _) = write.parts();
-        if !is_owned(&mut conn, account, domain).await? {
-            return Ok(false);
-        }
-        let args = Args::default().int(domain.0).int(id.0);
-        let removed = conn.run(sql!("owner_change_remove"), args).await? > 0;
-        write.commit().await?;
-        Ok(removed)
+    pub async fn remove_change(&self, place: (AccountId, DomainId), id: ChangeId) -> Result<bool, StoreError> {
+        self.take_back(place, (sql!("owner_change_remove"), id.0)).await
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::cmp::Reverse;
 
-use super::acceptance::{BY_BYTES_MAX, WHY_BYTES_MAX, cut};
 use super::db::{Args, Conn};
 use super::decisions::is_owned;
 use super::findings::{FindingKind, Snooze, StoredFinding, finding};
@@ -153,14 +152,14 @@ impl Store {
         if !known.is_open {
             return Ok(Snoozed::Ended);
         }
-        let note = snooze.actor.why.as_deref().map(|why| cut(why, WHY_BYTES_MAX));
+        let actor = snooze.actor.kept();
         let args = Args::default()
             .int(place.1.0)
             .int(no.0)
             .int(snooze.until)
-            .text(&cut(&snooze.actor.by, BY_BYTES_MAX))
-            .int(snooze.actor.at)
-            .opt_text(note.as_deref());
+            .text(&actor.by)
+            .int(actor.at)
+            .opt_text(actor.why.as_deref());
         conn.run(sql!("finding_snooze"), args).await?;
         // The rules note when the snooze ends.
         conn.run(sql!("finding_rejudge"), Args::default().int(place.1.0))
