@@ -26,7 +26,7 @@ pub(super) fn settings(hosts: &ServiceNames) -> Vec<Checked> {
     checks
 }
 
-/// Whether mail servers can post TLS reports. They can mail them all the same.
+/// Whether mail servers can post TLS reports. Reports by mail always work.
 pub(super) fn posts(config: &Config) -> Checked {
     let says = match config.http.api.public_url.url_for("/tlsrpt/") {
         Some(url) => format!("come by mail, and to {url}... where a domain has an address for it"),

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 
 use super::by_id_or_name;
 use crate::cli::{Context, advice};
@@ -28,8 +28,11 @@ pub(super) async fn run(
     let domain = by_id_or_name(&app, id_or_name, in_account).await?;
     match step {
         Step::Remove => {
-            app.store.put_tls_token(domain.account, domain.id, None).await?;
-            writeln!(out, "TLS reports about {} are no longer taken over HTTPS", domain.name)?;
+            let had_one = app.store.tls_token(domain.account, domain.id).await?.is_some();
+            let is_there = app.store.put_tls_token(domain.account, domain.id, None).await?;
+            ensure!(is_there, "{} was removed meanwhile", domain.name);
+            let what = if had_one { "are no longer" } else { "were not" };
+            writeln!(out, "TLS reports about {} {what} taken over HTTPS", domain.name)?;
         }
         Step::Make => {
             let token = app.add_tls_token(&domain).await?;
@@ -44,11 +47,11 @@ pub(super) async fn run(
                         out,
                         "The address is shown only here. If the domain has such a record, keep it and add the address to its rua."
                     )?;
+                    let check = advice::command(&format!("domains check {}", domain.name));
+                    writeln!(out, "To see what the domain publishes: {check}")?;
                 }
                 _ => writeln!(out, "This is only the path of the address: set http.public_url.")?,
             }
-            let check = advice::command(&format!("domains check {}", domain.name));
-            writeln!(out, "To see what the domain publishes: {check}")?;
         }
     }
     app.close().await;
