@@ -112,14 +112,17 @@ fn names() -> ServiceNames {
     ServiceNames::of_one_node(&name("service.example"), &name("rua.service.example"))
 }
 
-const QUESTIONS: [&str; 14] = [
+const QUESTIONS: [&str; 17] = [
     "stats",
     "sources",
+    "stats?authenticated=pass",
+    "sources?authenticated=pass",
     "stats?days=7",
     "stats?days=365",
     "stats?days=365&authenticated=pass",
     "sources?days=7",
     "sources?days=365",
+    "sources?days=365&authenticated=pass",
     "sources?page=100",
     "sources?result=fail",
     "reports",

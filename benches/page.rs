@@ -16,7 +16,7 @@ use support::corpus::Random;
 use support::year::{self, TODAY};
 use support::{fresh, peak_mebibytes, percentile};
 use tallymark::base::clock::Clock;
-use tallymark::base::{DomainName, Mode};
+use tallymark::base::{Authenticated, DomainName, Mode};
 use tallymark::domains::{Domains, DomainsOptions, ServiceNames};
 use tallymark::http::{AppState, HttpConfig};
 use tallymark::ingest::{Intake, IntakeOptions};
@@ -131,7 +131,7 @@ async fn add_many(store: &Store, secret: &ApiSecret) {
             for day in 1..3 {
                 let begin = (TODAY - day) * 86_400;
                 let report = year::report(&name, 0, begin, (10, 100), &mut random);
-                batch.push(year::message(account, begin, report));
+                batch.push(year::message(account, begin, report, Authenticated::Unknown));
             }
         }
         store.commit(batch, &options).await.expect("it is stored");

@@ -8,7 +8,7 @@ use support::corpus::Random;
 use support::database::cpu_seconds;
 use support::year::{TODAY, message, report};
 use support::{fresh, new_domain, peak_mebibytes};
-use tallymark::base::{AccountId, Mode};
+use tallymark::base::{AccountId, Authenticated, Mode};
 use tallymark::enrich::{LiveTables, NamesFiles};
 use tallymark::insight::{Applied, apply_rules};
 use tallymark::store::{CommitOptions, KeepLimits, NewMessage, NewWebhook, Store, Wanted};
@@ -143,7 +143,8 @@ impl<'s> Batch<'s> {
 
     /// `at`: Unix seconds of its arrival.
     async fn add(&mut self, report: tallymark::report::aggregate::Report, at: i64) {
-        self.messages.push(message(self.account, at, report));
+        self.messages
+            .push(message(self.account, at, report, Authenticated::Unknown));
         if self.messages.len() >= BATCH {
             self.commit().await;
         }

@@ -13,7 +13,7 @@ use support::corpus::Random;
 use support::year::{TODAY, message, report};
 use support::{fresh, new_domain, peak_mebibytes, status_mebibytes};
 use tallymark::base::clock::Clock;
-use tallymark::base::{AccountId, Day, DayRange, DomainId, Mode};
+use tallymark::base::{AccountId, Authenticated, Day, DayRange, DomainId, Mode};
 use tallymark::enrich::Tables;
 use tallymark::insight::{PolicyChange, Simulation, prepare, simulate};
 use tallymark::report::aggregate::Policy;
@@ -134,7 +134,7 @@ async fn add(store: &Store, account: AccountId, name: &str, records: usize) -> D
         let day = TODAY - i64::try_from(nth / REPORTERS).expect("a number of days");
         let count = records * (nth + 1) / reports - records * nth / reports;
         let report = report(name, nth % REPORTERS, day * DAY, (count, SOURCES), &mut random);
-        let one = message(account, day * DAY, report);
+        let one = message(account, day * DAY, report, Authenticated::Unknown);
         held += one.reports[0].1.bytes_held();
         batch.push(one);
         if held > HELD_MAX || nth + 1 == reports {

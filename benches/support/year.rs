@@ -39,7 +39,12 @@ pub async fn fill(store: &Store, account: AccountId, name: &str, seed: usize, re
             left -= count;
             let begin = (TODAY - DAYS as i64 + 1 + day as i64) * 86_400;
             let report = report(name, reporter, begin, (count, sources), &mut random);
-            batch.push(message(account, begin, report));
+            // Of every three mails one says nothing about who sent it.
+            let authenticated = match reporter % 3 {
+                0 => Authenticated::Unknown,
+                _ => Authenticated::Pass,
+            };
+            batch.push(message(account, begin, report, authenticated));
         }
         let held: usize = batch
             .iter()
@@ -55,7 +60,7 @@ pub async fn fill(store: &Store, account: AccountId, name: &str, seed: usize, re
 }
 
 /// A mail with this report in it, which arrives at `begin`, in seconds.
-pub fn message(account: AccountId, begin: i64, report: Report) -> NewMessage {
+pub fn message(account: AccountId, begin: i64, report: Report, authenticated: Authenticated) -> NewMessage {
     let parsed = Parsed {
         report,
         warnings: Warnings::default(),
@@ -67,7 +72,7 @@ pub fn message(account: AccountId, begin: i64, report: Report) -> NewMessage {
         received_at: begin * 1_000,
         origin: String::new(),
         provenance: None,
-        reports: vec![(String::new(), NewReport::new(parsed, Authenticated::Unknown))],
+        reports: vec![(String::new(), NewReport::new(parsed, authenticated))],
         tls_reports: Vec::new(),
         failure: None,
         problems: Vec::new(),

@@ -59,6 +59,13 @@ impl PutOff {
         self.all().remove(name);
     }
 
+    /// Forgets the messages that are left alone and no longer remembered: another node dealt with them, or the place numbers its
+    /// messages differently now.
+    pub fn forget_unknown(&self, is_known: impl Fn(&str) -> bool) {
+        self.all()
+            .retain(|name, noted| noted.losses < ATTEMPTS_MAX || is_known(name));
+    }
+
     /// Number of messages with three or more losses.
     pub fn count(&self) -> usize {
         let all = self.all();
@@ -94,6 +101,19 @@ mod tests {
         assert_eq!(put_off.count(), 1);
         put_off.settled("a");
         assert_eq!(put_off.count(), 0);
+    }
+
+    #[test]
+    fn what_is_no_longer_remembered_is_not_left_alone() {
+        let put_off = PutOff::default();
+        for name in ["a", "a", "a", "b", "b", "b", "c"] {
+            put_off.lost(name, Duration::ZERO);
+        }
+        put_off.forget_unknown(|name| name == "b");
+        assert!(!put_off.is_noted("a") && put_off.is_noted("b"));
+        assert_eq!(put_off.count(), 1);
+        // What was lost less often is remembered nowhere else: its losses still count.
+        assert_eq!([2, 3].map(|_| put_off.lost("c", Duration::ZERO)), [false, true]);
     }
 
     #[test]

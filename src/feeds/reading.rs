@@ -116,9 +116,12 @@ impl Reading {
                 Ok(Held::Done(Err(failure))) => self.failed(&failure),
                 Ok(Held::Elsewhere) => {
                     self.say(Condition::Elsewhere);
+                    // The node that reads it knows.
+                    self.say_put_off(0);
                     leases.pace.lease_asked_every
                 }
                 Ok(Held::Lost) => {
+                    self.say_put_off(0);
                     tracing::warn!(feed = self.name(), "feed stopped: another node reads it now");
                     leases.pace.lease_asked_every
                 }

@@ -61,24 +61,31 @@ fn is_within(name: &str, spent: &Spent) {
     );
 }
 
-#[test]
-fn no_message_takes_more_than_its_budget() {
-    let _alone = alone();
-    let (limits, scale) = (
-        limits(),
-        Scale {
-            message_bytes_max: 256 << 10,
-            inflated_bytes_max: 4 << 20,
-        },
-    );
+/// Sizes of drawn messages, far above the limits.
+const SCALE: Scale = Scale {
+    message_bytes_max: 256 << 10,
+    inflated_bytes_max: 4 << 20,
+};
+
+/// Weighs drawn messages, none of which may take more than its budget or end in a fault of the reader. Returns how many reports were
+/// read and how many parts were refused.
+fn sweep(count: u64, draw: impl Fn(&mut Random) -> Hostile) -> (usize, usize) {
     let (mut reports, mut refused) = (0, 0);
-    for seed in 0..400 {
-        let Hostile { name, bytes } = hostile::message(&mut Random(seed), scale);
-        let spent = weigh(&bytes, &limits);
+    for seed in 0..count {
+        let Hostile { name, bytes } = draw(&mut Random(seed));
+        let spent = weigh(&bytes, &limits());
         is_within(&format!("seed {seed}, {name}"), &spent);
+        assert!(!spent.reasons.contains(&"internal_error"), "seed {seed}, {name}");
         reports += spent.reports;
         refused += spent.reasons.len();
     }
+    (reports, refused)
+}
+
+#[test]
+fn no_message_takes_more_than_its_budget() {
+    let _alone = alone();
+    let (reports, refused) = sweep(400, |random| hostile::message(random, SCALE));
     // The generator makes what is read as well as what is not.
     assert!(reports > 20 && refused > 100, "{reports} reports, {refused} refusals");
 }

@@ -2,31 +2,17 @@
 
 use crate::corpus::Random;
 use crate::failure_mails::failure_mail;
-use crate::hostile::{self, Hostile, Scale};
+use crate::hostile::{self, Hostile};
 use crate::oracle::FIXED_BYTES;
 use crate::tls_texts::{TLS_TEXTS, tls_text};
-use crate::{alone, is_within, limits, refused, weigh};
+use crate::{SCALE, alone, is_within, limits, refused, sweep, weigh};
 use tallymark::base::budget::CostLimits;
 use tallymark::ingest::ProcessLimits;
 
 #[test]
 fn no_tls_report_takes_more_than_the_budget_of_its_message() {
     let _alone = alone();
-    let (limits, scale) = (
-        limits(),
-        Scale {
-            message_bytes_max: 256 << 10,
-            inflated_bytes_max: 4 << 20,
-        },
-    );
-    let (mut reports, mut refused) = (0, 0);
-    for seed in 0..400 {
-        let Hostile { name, bytes } = hostile::tls_message(&mut Random(seed), scale);
-        let spent = weigh(&bytes, &limits);
-        is_within(&format!("seed {seed}, {name}"), &spent);
-        reports += spent.reports;
-        refused += spent.reasons.len();
-    }
+    let (reports, refused) = sweep(400, |random| hostile::tls_message(random, SCALE));
     // The generator makes what is read as well as what is not.
     assert!(reports > 20 && refused > 50, "{reports} reports, {refused} refusals");
 }
@@ -35,20 +21,11 @@ fn no_tls_report_takes_more_than_the_budget_of_its_message() {
 #[test]
 fn a_tls_report_with_any_member_absent_or_odd_is_read_or_set_aside() {
     let _alone = alone();
-    let (mut reports, mut refused) = (0, 0);
-    for seed in 0..600 {
-        let random = &mut Random(seed);
+    let (reports, refused) = sweep(600, |random| {
         let (kind, bytes) = (random.below(TLS_TEXTS), 1 << random.below(14));
-        let mut text = tls_text(kind, bytes, random).flat(1 << 14);
-        if random.percent(30) {
-            hostile::mutate(&mut text, random);
-        }
-        let spent = weigh(&text, &limits());
-        is_within(&format!("seed {seed}"), &spent);
-        assert!(!spent.reasons.contains(&"internal_error"), "seed {seed}");
-        reports += spent.reports;
-        refused += spent.reasons.len();
-    }
+        let text = tls_text(kind, bytes, random).flat(1 << 14);
+        named("text", text, random)
+    });
     assert!(reports > 150 && refused > 50, "{reports} reports, {refused} refusals");
 }
 
@@ -109,19 +86,21 @@ fn without_a_budget_the_oracle_sees_what_a_tls_report_takes() {
 #[test]
 fn no_failure_report_takes_more_than_the_budget_of_its_message() {
     let _alone = alone();
-    let limits = limits();
-    let mut reports = 0;
-    for seed in 0..400 {
-        let random = &mut Random(seed);
+    let (reports, _) = sweep(400, |random| {
         let bytes = 1 << random.below(19);
-        let mut mail = failure_mail(random, bytes);
-        if random.percent(30) {
-            hostile::mutate(&mut mail, random);
-        }
-        let spent = weigh(&mail, &limits);
-        is_within(&format!("seed {seed}"), &spent);
-        assert!(!spent.reasons.contains(&"internal_error"), "seed {seed}");
-        reports += spent.reports;
-    }
+        let mail = failure_mail(random, bytes);
+        named("failure report", mail, random)
+    });
     assert!((200..400).contains(&reports), "{reports} reports");
+}
+
+/// Three in ten are damaged.
+fn named(name: &str, mut bytes: Vec<u8>, random: &mut Random) -> Hostile {
+    if random.percent(30) {
+        hostile::mutate(&mut bytes, random);
+    }
+    Hostile {
+        name: name.to_owned(),
+        bytes,
+    }
 }

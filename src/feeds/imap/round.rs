@@ -10,7 +10,8 @@ mod moving;
 mod plan;
 mod retry;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::fmt::Display;
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
@@ -56,6 +57,8 @@ pub(super) async fn round(
     // New mail comes first: a move that breaks the connection each time keeps none of it back. What is refused in this
     // round is due in the next one.
     let items = reading.store().mailbox_items(&reading.key).await?;
+    let known: HashSet<_> = items.iter().map(|known| round.name(&known.item)).collect();
+    mailbox.put_off.forget_unknown(|name| known.contains(name));
     round.read_new().await?;
     round.move_what_is_due(&items).await?;
     round.try_again().await
@@ -192,7 +195,7 @@ impl Round<'_> {
         origin(&self.mailbox.settings, uid)
     }
 
-    fn name(&self, uid: u32) -> String {
+    fn name(&self, uid: impl Display) -> String {
         format!("UID {uid} of UIDVALIDITY {}", self.mark.uid_validity)
     }
 }

@@ -2,6 +2,7 @@
 //! left.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::JoinSet;
 
@@ -27,6 +28,7 @@ const CHANGES_MAX: usize = 1_000;
 pub(super) async fn round<S: Shelf>(reading: &Arc<Reading>, shelf: &S, progress: &Progress) -> Result<(), Failure> {
     loop {
         let known = known(reading).await?;
+        progress.put_off.forget_unknown(|name| known.contains_key(name));
         let begun_at = reading.clock().monotonic();
         let point = progress.point(reading.clock());
         let cursor = point.as_ref().map(|point| point.cursor.as_str());
@@ -304,31 +306,7 @@ impl<S: Shelf> Round<'_, S> {
 
     /// Puts away what earlier rounds could not, then reads what they could not.
     async fn finish_earlier(&mut self) -> Result<(), Failure> {
-        let mut due = Vec::new();
-        let (mut again, mut put_off_before) = (Vec::new(), 0);
-        let now = self.reading.clock().monotonic();
-        for (name, (state, _)) in &self.known {
-            if self.put_off.is_waiting(name, now) {
-                continue;
-            }
-            match state {
-                ItemState::ToProcessed => due.push((name.clone(), Destination::Processed)),
-                ItemState::ToFailed => due.push((name.clone(), Destination::Failed)),
-                ItemState::Again => {
-                    if self.put_off.is_noted(name) {
-                        put_off_before += 1;
-                        if put_off_before > PUT_OFF_TRIED_MAX {
-                            continue;
-                        }
-                    }
-                    again.push(Found {
-                        name: name.clone(),
-                        bytes: None,
-                    });
-                }
-                ItemState::Settled => {}
-            }
-        }
+        let (due, again) = left(&self.known, self.put_off, self.reading.clock().monotonic());
         for (name, to) in due {
             let fate = self.put_away_to(name, to).await;
             self.remember(vec![fate]).await?;
@@ -377,10 +355,66 @@ impl<S: Shelf> Round<'_, S> {
     }
 }
 
+/// What earlier rounds left: what is to be put away, and what is to be read. Of those that were left alone before, a few are in it.
+fn left(known: &Known, put_off: &PutOff, now: Duration) -> (Vec<(String, Destination)>, Vec<Found>) {
+    let (mut due, mut again) = (Vec::new(), Vec::new());
+    let mut noted = 0;
+    for (name, (state, _)) in known {
+        if put_off.is_waiting(name, now) {
+            continue;
+        }
+        match state {
+            ItemState::ToProcessed => due.push((name.clone(), Destination::Processed)),
+            ItemState::ToFailed => due.push((name.clone(), Destination::Failed)),
+            ItemState::Again => {
+                if put_off.is_noted(name) {
+                    noted += 1;
+                    if noted > PUT_OFF_TRIED_MAX {
+                        continue;
+                    }
+                }
+                again.push(Found {
+                    name: name.clone(),
+                    bytes: None,
+                });
+            }
+            ItemState::Settled => {}
+        }
+    }
+    (due, again)
+}
+
 fn there(name: String, state: ItemState, attempts: u32) -> Fate {
     Fate::There(MailboxItem {
         item: name,
         state,
         attempts,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_of_those_that_were_left_alone_are_tried_in_one_round() {
+        let put_off = PutOff::default();
+        let mut known = Known::default();
+        for nth in 0..5 {
+            let name = format!("lost {nth}");
+            for _ in 0..ATTEMPTS_MAX {
+                put_off.lost(&name, Duration::ZERO);
+            }
+            known.insert(name, (ItemState::Again, 0));
+            known.insert(format!("new {nth}"), (ItemState::Again, 0));
+        }
+        known.insert("moved".to_owned(), (ItemState::ToProcessed, 1));
+        let names = |now| {
+            let (due, again) = left(&known, &put_off, now);
+            assert_eq!(due, [("moved".to_owned(), Destination::Processed)]);
+            ["new", "lost"].map(|word| again.iter().filter(|found| found.name.starts_with(word)).count())
+        };
+        assert_eq!(names(Duration::ZERO), [5, 0], "their pause has not passed");
+        assert_eq!(names(Duration::from_secs(3_600)), [5, PUT_OFF_TRIED_MAX]);
+    }
 }

@@ -96,6 +96,16 @@ async fn an_offered_tls_record_is_of_all_that_are_meant_as_one() {
                 Err("exactly one"),
             ),
             (
+                &[(
+                    OWN,
+                    &[
+                        "v=tlsrptv1; rua=mailto:a@b.example; ext=1",
+                        "v=tlsrptv1; rua=mailto:OURS",
+                    ],
+                )],
+                Err("must begin with v=TLSRPTv1"),
+            ),
+            (
                 &[(OWN, &["tlsrpt-provider-verification=abc123"])],
                 Ok("v=TLSRPTv1; rua=mailto:OURS"),
             ),
@@ -127,6 +137,18 @@ async fn an_address_for_posts_is_an_address_of_the_domain() {
                 .unwrap()
         );
         assert_eq!(world.look(Purpose::TlsReports).await.state, state, "{nth}");
+    }
+    // A quoted one is offered as it should read, with its own address and no second one.
+    let own = format!("v=TLSRPTv1; rua=HTTPS://tally.example/tlsrpt/{}", tokens[1].reveal());
+    for (text, state, offered) in [
+        (own.clone(), RecordState::Found, None),
+        (format!("\"{own}\""), RecordState::Wrong, Some(&own)),
+    ] {
+        named.text(OWN, &[&text]);
+        named.reload().await;
+        let record = world.look(Purpose::TlsReports).await;
+        assert_eq!(record.state, state, "{text}");
+        assert_eq!(record.suggestion.map(|offer| offer.value).as_ref(), offered, "{text}");
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tallymark::base::clock::format_instant;
 
 use super::app::NOW;
-use super::senders::report;
+use super::senders::{Sent, report};
 use super::{PASS, Sample, TestApp};
 use crate::domains::named::Named;
 
@@ -16,21 +16,23 @@ async fn receipts(app: &TestApp, id: &str, query: &str) -> Vec<Value> {
     found["receipts"].as_array().unwrap().clone()
 }
 
+/// Mail of Amazon SES that passes, or fails.
+fn sent(passes: bool) -> Sent<'static> {
+    (
+        "example.com",
+        "54.240.8.1",
+        80,
+        passes,
+        "amazonses.com",
+        "eu-west-1.amazonses.com",
+    )
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stated_change_is_confirmed_by_later_windows_alone() {
     let app = TestApp::start().await;
     let id = app.add_domain("example.com").await;
     assert!(receipts(&app, &id, "").await.is_empty());
-    let sent = |passes| {
-        (
-            "example.com",
-            "54.240.8.1",
-            80,
-            passes,
-            "amazonses.com",
-            "eu-west-1.amazonses.com",
-        )
-    };
     // Windows begin on 2026-03-19 and 2026-03-21.
     app.upload(&id, report("r3", 3, &[sent(false)])).await;
     app.upload(&id, report("r1", 1, &[sent(true)])).await;
@@ -116,16 +118,6 @@ async fn changed_records_and_decisions_open_receipts() {
 async fn a_posted_change_opens_a_receipt_until_it_is_removed() {
     let app = TestApp::start().await;
     let id = app.add_domain("example.com").await;
-    let sent = |passes| {
-        (
-            "example.com",
-            "54.240.8.1",
-            80,
-            passes,
-            "amazonses.com",
-            "eu-west-1.amazonses.com",
-        )
-    };
     app.upload(&id, report("r3", 3, &[sent(false)])).await;
     app.upload(&id, report("r1", 1, &[sent(true)])).await;
     let path = format!("/domains/{id}/dmarc/changes");

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use super::protection::Session;
-use crate::http::TestApp;
+use super::protection::{FORM, Session, own};
+use crate::http::{Ask, TestApp};
 
 #[tokio::test]
 async fn page_shows_sessions_by_policy_and_failures() {
@@ -36,7 +36,7 @@ async fn page_shows_sessions_by_policy_and_failures() {
     assert_eq!(wrong.status, 422);
 }
 
-/// Each page needs the token of its form; the address is on the page that made it and on no other.
+/// Each form needs its token; the address is on the page that made it and on no other.
 #[tokio::test]
 async fn page_makes_an_address_for_posts_and_shows_it_once() {
     let app = TestApp::start().await;
@@ -46,6 +46,12 @@ async fn page_makes_an_address_for_posts_and_shows_it_once() {
     let before = session.get(&app, &setup).await;
     assert!(before.text().contains("Make an address") && before.text().contains("_smtp._tls.example.com"));
     let action = format!("/view/{id}/tls/address");
+    let wrong = format!("form_token={}", "0".repeat(64));
+    for path in [action.clone(), format!("{action}/remove")] {
+        let ask = own(Ask::new("POST", &path)).header("Cookie", &session.cookie);
+        assert_eq!(app.send(ask.body(FORM, wrong.clone())).await.status, 403, "{path}");
+    }
+    assert!(session.get(&app, &setup).await.text().contains("Make an address"));
     let made = session.post(&app, &action, "").await;
     assert_eq!(made.status, 200);
     let (_, secret) = made.text().split_once("/tlsrpt/").expect("the address");

@@ -1,4 +1,4 @@
-//! TLS reports that an earlier version kept as other mail are counted after the upgrade by themselves.
+//! TLS reports that an earlier version kept as other mail are counted after the upgrade, without anyone's doing.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -85,6 +85,51 @@ async fn other_mail_is_read_again_once(db: Database) {
     assert_eq!(intake.read_again().await.unwrap().messages, 0);
     assert_eq!(counts(&db).await, [10, 55, 3]);
     assert_eq!(db.store.verify(&|_, _| {}).await.unwrap().discrepancies, []);
+}
+
+on_both!(a_damaged_row_is_passed_over);
+async fn a_damaged_row_is_passed_over(db: Database) {
+    keep(&db, 3).await;
+    let second = "digest = (select digest from set_aside where set_aside_id = 2)";
+    db.execute(&format!(
+        "update set_aside_messages set unpacked_len = 7 where {second}"
+    ))
+    .await;
+    let metrics = Metrics::new();
+    let first = intake(&db, &metrics).read_again().await.unwrap();
+    assert!(first.failed.is_none() && first.ended);
+    assert_eq!((first.messages, first.found.counted), (2, 2));
+    // It stays where it is, to be looked at.
+    assert_eq!(counts(&db).await, [2, 4, 1]);
+    let (figures, _) = metrics.encode();
+    assert!(
+        figures.contains("tallymark_reread_messages_total{outcome=\"failed\"} 1\n"),
+        "{figures}"
+    );
+}
+
+on_both!(other_mail_is_read_in_pieces);
+async fn other_mail_is_read_in_pieces(db: Database) {
+    keep(&db, 10).await;
+    // What is not other mail counts towards a piece, and is not in it.
+    db.execute("update set_aside set kind = 1 where set_aside_id in (2, 4, 5)")
+        .await;
+    let mut left = db.store.reread_left(1).await.unwrap().unwrap();
+    let (mut seen, mut pieces) = (Vec::new(), 0);
+    while left.next < left.end {
+        let piece = db.store.reread_piece(left, 3).await.unwrap();
+        assert!(left.next < piece.behind && piece.messages.len() <= 3);
+        assert!(piece.messages.iter().all(|id| (left.next..piece.behind).contains(id)));
+        seen.extend(piece.messages.iter().map(|id| id.0));
+        db.store.note_reread(1, piece.behind).await.unwrap();
+        pieces += 1;
+        left.next = piece.behind;
+        // What is noted is where the next piece begins.
+        assert_eq!(db.store.reread_left(1).await.unwrap().unwrap_or(left), left);
+    }
+    assert_eq!(seen, [1, 3, 6, 7, 8, 9, 10, 11, 12]);
+    assert_eq!(pieces, 5);
+    assert!(db.store.reread_left(1).await.unwrap().is_none());
 }
 
 on_both!(an_older_version_leaves_it_to_the_newer);
