@@ -109,7 +109,7 @@ for (const chart of document.querySelectorAll(".chart")) {
     markChosen();
     const [day, ...says] = lines[at];
     const [first, last] = chosen();
-    told.textContent = first === last ? `${day}: ${says.join(", ")}` : `${lines[first][0]} to ${day}: ${last - first + 1} bars are chosen`;
+    told.textContent = first === last ? `${day}: ${says.join(", ")}` : `${lines[first][0]} to ${lines[last][0]}: ${last - first + 1} bars are chosen`;
   });
 }
 
