@@ -132,7 +132,6 @@ pub use location::Location;
 pub use mailboxes::{ItemState, MailboxChange, MailboxItem, MailboxMark};
 pub use mentioned::VouchedReport;
 pub use message::{MessageRoom, NewMessage, NewReport};
-pub use on_ways::SourcesByWay;
 pub use overview::{DomainFigures, Latest, StretchTotals, Stretches};
 pub use owner_changes::{ChangeKind, Noted, OwnerChange, Posted};
 pub use proof::Proof;
@@ -167,5 +166,5 @@ pub use types::{
     Sources, Stats, StoredFailure, StoredRecord, StoredReport, StoredTlsReport, StoredWarning,
 };
 pub use verify::Verified;
-pub use view::{SharedSources, View};
+pub use view::{SharedSources, SourcesByWay, View};
 pub use webhooks::{NewWebhook, Rotation, WebhookChanges};

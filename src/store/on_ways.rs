@@ -10,19 +10,8 @@ use super::figures::{SourceQuery, each_packed, gather};
 use super::paths::Included;
 use super::seen::Seen;
 use super::trail::{Trail, Ways};
-use super::view::{self, SharedSources, Walk};
+use super::view::{self, SharedSources, SourcesByWay, Walk};
 use super::{Rows, Source, Sources, Store, StoreError, paths, rollup};
-
-/// The addresses of a range of days with the ways of their messages.
-#[derive(Debug, Default)]
-pub struct SourcesByWay {
-    /// An address has the sum of its ways.
-    pub sources: Vec<(Source, Ways)>,
-    /// The ways of all addresses, since the day that was asked for.
-    pub all_ways: WaySums,
-    /// By number. All that the ways are on, unless the database is damaged.
-    pub paths: PathList,
-}
 
 impl Store {
     /// The addresses that sent mail as the domain in a range of days, in the order that is asked for, then by address.

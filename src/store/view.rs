@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::OnceCell;
 
-use super::{SourcesByWay, StoreError};
+use super::trail::Ways;
+use super::{Source, StoreError};
 use crate::base::{Day, DayRange, DomainId};
-use crate::tally::Carriers;
+use crate::tally::{Carriers, PathList, WaySums};
 
 tokio::task_local! {
     static CURRENT: View;
@@ -19,6 +20,17 @@ tokio::task_local! {
 /// The queries of one view of a page. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct View(Arc<Mutex<Vec<(Walk, Weak<OnceCell<SourcesByWay>>)>>>);
+
+/// The addresses of a range of days with the ways of their messages.
+#[derive(Debug, Default)]
+pub struct SourcesByWay {
+    /// An address has the sum of its ways.
+    pub sources: Vec<(Source, Ways)>,
+    /// The ways of all addresses, since the day that was asked for.
+    pub all_ways: WaySums,
+    /// By number. All that the ways are on, unless the database is damaged.
+    pub paths: PathList,
+}
 
 /// A walk over the days of a domain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
