@@ -4,6 +4,7 @@
 //! those of `/stats`, and no record is read.
 
 mod by_day;
+mod by_way;
 mod largest_by_day;
 mod services_by_day;
 
@@ -20,7 +21,7 @@ use super::naming::{Name, Named, Rule};
 use super::wanted::Wanted;
 use super::{Flow, Tables};
 use crate::base::{Day, DayRange};
-use crate::store::{Domain, Rows, Source, SourceQuery, SourcesByWay, Store, StoreError, Whose};
+use crate::store::{Domain, Rows, SentByOne, SharedSources, Source, SourceQuery, Store, StoreError, Whose};
 use crate::tally::{Carriers, Path, Totals, Way};
 
 pub use by_day::flows_by_day;
@@ -34,7 +35,7 @@ const FEW_ROWS: u32 = 200;
 #[derive(Debug)]
 pub struct Senders<'t> {
     knowledge: Knowledge<'t>,
-    found: SourcesByWay,
+    found: SharedSources,
 }
 
 impl<'t> Senders<'t> {
@@ -54,7 +55,7 @@ impl<'t> Senders<'t> {
         Self::new(store, domain, tables, found).await
     }
 
-    async fn new(store: &Store, domain: &Domain, tables: &'t Tables, found: SourcesByWay) -> Result<Self, StoreError> {
+    async fn new(store: &Store, domain: &Domain, tables: &'t Tables, found: SharedSources) -> Result<Self, StoreError> {
         let mut homes = Homes::default();
         homes.add_all(&found.paths, &found.all_ways);
         Ok(Self {
@@ -75,7 +76,7 @@ impl<'t> Senders<'t> {
             let since = home_range(range).first;
             let found = store.sources_on_ways((domain.id, range), since, (query, fits), rows);
             if let Some((found, total)) = found.await? {
-                let senders = Self::new(store, domain, tables, found).await?;
+                let senders = Self::new(store, domain, tables, found.into()).await?;
                 let mut namer = Namer::new(&senders);
                 let sources = senders.found.sources.iter().enumerate();
                 let named = sources.map(|(nth, (source, ways))| namer.source(nth, source, ways));
@@ -85,6 +86,16 @@ impl<'t> Senders<'t> {
         Ok(Self::read_carried(store, domain, (range, query.carriers), tables)
             .await?
             .page(query, wanted, rows))
+    }
+
+    /// As [`Self::read`], of one address alone.
+    pub async fn read_one(
+        store: &Store,
+        domain: &Domain,
+        tables: &'t Tables,
+        sent: SentByOne,
+    ) -> Result<Self, StoreError> {
+        Self::new(store, domain, tables, sent.by_way.into()).await
     }
 
     /// Number of addresses.

@@ -1,12 +1,17 @@
 //! `/domains/{id}/dmarc/senders`, `/reporters` and `/dkim`: a domain's messages by who sent, reported and signed them.
 
+use std::cmp::Ordering;
+
 use axum::extract::State;
 use axum::response::Response;
+use serde_json::json;
 
+use super::doc::Parameter;
 use super::error::ApiError;
 use super::fields::Parameters;
 use super::owned::OwnedDomain;
 use super::ranked::Ranked;
+use super::senders::{ORDER, is_ascending};
 use super::state::AppState;
 use super::sums::pass_rate;
 use crate::api::{ReporterBody, ReporterList, SenderBody, SenderList, SignatureBody, SignatureList};
@@ -36,6 +41,39 @@ pub(super) async fn senders(
     Ok(ranked.answer(list, &domain, "organisations"))
 }
 
+/// Parameters that put reporters in order.
+pub(super) const REPORTER_ORDER: &[Parameter] = &[
+    Parameter {
+        name: "sort",
+        says: "Order of the list. The largest, latest or highest comes first, of equal ones that with more messages.",
+        schema: || json!({ "type": "string", "enum": REPORTER_SORTS.map(|(word, _)| word) }),
+    },
+    ORDER,
+];
+
+/// An order of reporters.
+type ByReporter = fn(&Reporter, &Reporter) -> Ordering;
+
+/// What `sort` can say.
+const REPORTER_SORTS: [(&str, ByReporter); 7] = [
+    ("count", |a, b| messages(b).cmp(&messages(a))),
+    ("pass_count", |a, b| b.pass.cmp(&a.pass)),
+    ("fail_count", |a, b| b.fail.cmp(&a.fail)),
+    ("pass_rate", |a, b| {
+        let share = |one: &Reporter, other: &Reporter| u128::from(one.pass) * u128::from(messages(other));
+        share(b, a).cmp(&share(a, b))
+    }),
+    ("org_name", |a, b| {
+        b.org_name.to_lowercase().cmp(&a.org_name.to_lowercase())
+    }),
+    ("reports", |a, b| b.reports.cmp(&a.reports)),
+    ("last_report", |a, b| b.last_report.cmp(&a.last_report)),
+];
+
+fn messages(reporter: &Reporter) -> u64 {
+    reporter.pass.saturating_add(reporter.fail)
+}
+
 /// `GET /domains/{id}/dmarc/reporters`
 pub(super) async fn reporters(
     State(state): State<AppState>,
@@ -43,8 +81,19 @@ pub(super) async fn reporters(
     mut parameters: Parameters,
 ) -> Result<Response, ApiError> {
     let ranked = Ranked::read(&mut parameters, &state);
+    let words = REPORTER_SORTS.map(|(word, _)| word);
+    let sort = parameters.word("sort", &words, |word| {
+        REPORTER_SORTS.iter().find(|(other, _)| *other == word)
+    });
+    let order = parameters.word("order", &["asc", "desc"], is_ascending);
     parameters.finish()?;
-    let reporters = state.store.reporters(domain.id, ranked.range).await?;
+    let mut reporters = state.store.reporters(domain.id, ranked.range).await?;
+    // They come by messages, then by name, which is kept among equals.
+    let (_, compare) = sort.unwrap_or(&REPORTER_SORTS[0]);
+    match order {
+        Some(true) => reporters.sort_by(|a, b| compare(b, a)),
+        _ => reporters.sort_by(compare),
+    }
     let list = ReporterList {
         pagination: ranked.part.pagination(reporters.len()),
         reporters: ranked.part.cut(&reporters).iter().map(ReporterBody::from).collect(),

@@ -34,12 +34,23 @@ pub(super) const OPTIONS: &[Parameter] = &[
         day is read for it, which sums alone do without. `completeness` adds `completeness` and `missing` to each day: how much of \
         it was reported. `dispositions` adds `dispositions` to each day: what receivers did with its messages. `all` adds these three. \
         `services` or `reporters` adds `parts`: the messages of each day by who sent or reported them, for the five with the most. \
-        Reporters have no sums with `authenticated=pass`.",
+        Reporters have no sums with `authenticated=pass`. `,completeness` behind another word adds that, too.",
         schema: || json!({ "type": "string", "enum": INCLUDED }),
     },
     VERIFIED,
 ];
-const INCLUDED: [&str; 6] = ["flows", "completeness", "dispositions", "services", "reporters", "all"];
+const INCLUDED: [&str; 10] = [
+    "flows",
+    "completeness",
+    "dispositions",
+    "services",
+    "reporters",
+    "all",
+    "flows,completeness",
+    "dispositions,completeness",
+    "services,completeness",
+    "reporters,completeness",
+];
 
 /// Missing reporters that are named for a day, and the longest name.
 const MISSING_MAX: usize = 10;
@@ -57,12 +68,14 @@ pub(super) async fn stats(
         INCLUDED.into_iter().find(|known| *known == word)
     });
     let carriers = carriers(&mut parameters);
-    let by = included.and_then(By::included);
+    let mut words = included.into_iter().flat_map(|included| included.split(','));
+    let by = words.find_map(By::included);
     if by == Some(By::Reporter) && carriers != Carriers::All {
         parameters.refuse("include", "cannot be reporters with authenticated=pass");
     }
     parameters.finish()?;
-    let includes = |word: &str| included.is_some_and(|included| [word, "all"].contains(&included));
+    let includes =
+        |word: &str| included.is_some_and(|included| included == "all" || included.split(',').any(|one| one == word));
     let mut stats = figures(&state.store, &domain, (range, carriers), state.today()).await?;
     if !includes("dispositions") {
         stats.daily_stats.iter_mut().for_each(|day| day.dispositions = None);

@@ -28,7 +28,7 @@ use super::state::AppState;
 use crate::apart::Apart;
 use crate::base::Permission;
 use crate::keys::{ApiSecret, same_hash};
-use crate::store::{ApiKey, Patience};
+use crate::store::{ApiKey, Patience, View};
 
 /// Passes a request to the handler of `route`, or answers instead. A handler that panics answers 500.
 pub(super) async fn gate(
@@ -70,6 +70,7 @@ async fn pass(state: &AppState, route: &Route, request: Request, next: Next) -> 
     }
     let is_of_page = parts.extensions.get::<SignedIn>().is_some();
     let line = parts.extensions.get::<Line>().cloned();
+    let view = parts.extensions.get::<View>().cloned();
     let response = match receive_body(state, route.body, Request::from_parts(parts, body)).await {
         Err(error) => error.into_response(),
         Ok((request, _)) if route.only_reads() => match admitted {
@@ -81,6 +82,7 @@ async fn pass(state: &AppState, route: &Route, request: Request, next: Next) -> 
                     share,
                     asker,
                     line,
+                    view,
                 };
                 let answer = question.answer(state, next.run(request)).await;
                 answer.unwrap_or_else(ApiError::into_response)
@@ -116,6 +118,8 @@ struct Question<'r> {
     share: Arc<Share>,
     asker: Asker,
     line: Option<Line>,
+    /// The view of a page that asks.
+    view: Option<View>,
 }
 
 impl Question<'_> {
@@ -126,6 +130,12 @@ impl Question<'_> {
             let message = "Answers to this account have not been read yet; read them, or ask again soon";
             return Err(ApiError::busy(message, UNREAD_RETRY_SECONDS));
         }
+        let answer = async {
+            match &self.view {
+                Some(view) => view.scope(answer).await,
+                None => answer.await,
+            }
+        };
         let response = match self.route.cost {
             Cost::Long => {
                 let _place = state.shares.query(&self.share, self.asker).await?;

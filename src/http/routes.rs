@@ -91,7 +91,7 @@ fn table() -> Vec<Entry> { let mut table = vec![
     get   ("/domains/{id}/dmarc/sources/{source_ip}",                  Read,    source::show,          "Show a sending address and the rows behind its figures").long().with(SOURCE).lists::<SourceDetail<'_>>(),
     get   ("/domains/{id}/dmarc/sources/{source_ip}/domains",          Read,    elsewhere::show,       "List the other domains for which an address sent").long().with(DAYS).answers::<SourceDomainList>(200),
     get   ("/domains/{id}/dmarc/senders",                              Read,    breakdown::senders,    "List sending organisations and networks, by messages").long().with(RANKED).lists::<SenderList>(),
-    get   ("/domains/{id}/dmarc/reporters",                            Read,    breakdown::reporters,  "List reporters, by messages").long().with(RANKED).lists::<ReporterList>(),
+    get   ("/domains/{id}/dmarc/reporters",                            Read,    breakdown::reporters,  "List reporters, by messages").long().with(REPORTERS).lists::<ReporterList>(),
     get   ("/domains/{id}/dmarc/plausibility",                         Read,    plausibility::plausible, "Show which reporters contradict their own evidence").long().with(DAYS).answers::<PlausibilityBody>(200),
     get   ("/domains/{id}/dmarc/dkim",                                 Read,    breakdown::signatures, "List DKIM signers, by messages").long().with(RANKED).lists::<SignatureList>(),
     get   ("/domains/{id}/dmarc/selectors",                            Read,    selectors::selector_list, "List DKIM selectors, and say which are still used").long().answers::<SelectorList>(200),
@@ -191,6 +191,12 @@ const FINDINGS: Parameters = &[paging::PARAMETERS, paging::AFTER_NUMBER, finding
 const NUMBERED: Parameters = &[paging::PARAMETERS, paging::AFTER_NUMBER];
 const RANKED: Parameters = &[range::DAYS, paging::PARAMETERS, paging::AFTER_ROWS];
 const REPORTS: Parameters = &[paging::PARAMETERS, paging::AFTER_REPORT, range::OPEN, reports::FILTERS];
+const REPORTERS: Parameters = &[
+    range::DAYS,
+    paging::PARAMETERS,
+    paging::AFTER_ROWS,
+    breakdown::REPORTER_ORDER,
+];
 const SOURCES: Parameters = &[range::DAYS, paging::PARAMETERS, paging::AFTER_ROWS, senders::FILTERS];
 const SERVICES: Parameters = &[
     range::DAYS,

@@ -77,12 +77,15 @@ pub(super) const FILTERS: &[Parameter] = &[
         says: "Order of the list. The largest, latest or highest comes first.",
         schema: || json!({ "type": "string", "enum": ORDERS.map(|(word, _)| word) }),
     },
-    Parameter {
-        name: "order",
-        says: "`asc` reverses the order.",
-        schema: || json!({ "type": "string", "enum": ["asc", "desc"] }),
-    },
+    ORDER,
 ];
+
+/// The parameter that reverses an order.
+pub(super) const ORDER: Parameter = Parameter {
+    name: "order",
+    says: "`asc` reverses the order.",
+    schema: || json!({ "type": "string", "enum": ["asc", "desc"] }),
+};
 
 fn search_text() -> serde_json::Value {
     json!({ "type": "string", "minLength": 1, "maxLength": SEARCH_CHARS_MAX, "pattern": PLAIN, "examples": ["sendgrid"] })
@@ -104,7 +107,8 @@ fn order(word: &str) -> Option<SourceOrder> {
     found.map(|(_, order)| *order)
 }
 
-fn is_ascending(word: &str) -> Option<bool> {
+/// What `order` says: whether the smallest, earliest or lowest comes first.
+pub(super) fn is_ascending(word: &str) -> Option<bool> {
     match word {
         "asc" => Some(true),
         "desc" => Some(false),

@@ -17,10 +17,9 @@ use super::paging::page_sized;
 use super::places::{instant, source_place, source_place_text};
 use super::range::day_range;
 use super::records::listed_max;
-use super::senders;
 use super::state::AppState;
 use crate::api::{RecordBody, ReportMention, SourceBody, SourceDetail, SourceRecord};
-use crate::enrich::SourceFigures;
+use crate::enrich::{Senders, SourceFigures, home_range};
 use crate::store::{AddressName, ReportSummary, SourceRecords};
 
 /// The address of `{source_ip}`; `unknown` stands for the records without a readable one.
@@ -79,12 +78,11 @@ pub(super) async fn show(
     let count = page_sized(&mut parameters, &state.config, RECORDS).per_page as usize;
     parameters.finish()?;
     let most = (count, listed_max(&state.config));
-    let found = state
-        .store
-        .source_records(domain.id, address, range, before, most)
-        .await?;
+    let whose = (domain.id, address);
+    let sent = state.store.source_by_way(whose, range, home_range(range).first).await?;
+    let found = state.store.records_behind(whose, (range, &sent), before, most).await?;
     let tables = state.tables.current();
-    let senders = senders::read(&state, &tables, &domain, range).await?;
+    let senders = Senders::read_one(&state.store, &domain, &tables, sent).await?;
     let source = senders.source(address).ok_or_else(|| ApiError::not_found("Source"))?;
     let ptr = match address {
         Some(address) => state.store.address_name(address).await?,

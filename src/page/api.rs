@@ -11,6 +11,7 @@ use tower::ServiceExt as _;
 
 use crate::api::{ErrorBody, FieldError};
 use crate::http::{Line, Peer, SignedIn};
+use crate::store::View;
 
 /// Longest answer of the API that is read whole.
 pub(super) const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -22,6 +23,8 @@ pub(super) struct Api {
     signed_in: SignedIn,
     peer: Option<Peer>,
     line: Option<Line>,
+    /// What its questions share.
+    view: View,
 }
 
 /// Why there is no page: what the API said.
@@ -43,6 +46,7 @@ impl Api {
             signed_in,
             peer: extensions.get().copied(),
             line: extensions.get().cloned(),
+            view: View::default(),
         }
     }
 
@@ -104,6 +108,7 @@ impl Api {
     /// Any request; refusals are failures.
     pub async fn call(&self, mut request: Request<Body>) -> Result<Response, Failure> {
         request.extensions_mut().insert(self.signed_in.clone());
+        request.extensions_mut().insert(self.view.clone());
         if let Some(line) = &self.line {
             request.extensions_mut().insert(line.clone());
         }

@@ -8,6 +8,7 @@ use maud::{Markup, html};
 
 use super::numbers::{date, decimal, grouped};
 use super::parts::plain;
+use super::query::Asked;
 use crate::api::DayBody;
 
 /// Bars that are drawn; of more days several share one.
@@ -67,6 +68,42 @@ pub(super) const RESULTS: &[Series] = &[Series::new("pass", "passed"), Series::n
 pub(super) struct Day {
     pub date: String,
     pub counts: Vec<u64>,
+    /// Present if a part of its messages is still to be reported.
+    pub partial: Option<Partial>,
+}
+
+/// A day that was not wholly reported yet.
+#[derive(Debug, Clone)]
+pub(super) struct Partial {
+    /// The part that was reported, from 0 to 1, by what reporters usually do.
+    share: f64,
+    /// Reporters that are still expected, the largest first.
+    missing: Vec<String>,
+}
+
+/// Days of which less was reported are drawn as not wholly reported.
+const WHOLE_FROM: f64 = 0.95;
+/// Reporters that are named for a day.
+const MISSING: usize = 3;
+
+impl Partial {
+    /// What is not there yet of a day; `None` if nothing much, or if that is not known.
+    pub fn of_day(day: &DayBody) -> Option<Self> {
+        let share = day.completeness.filter(|share| *share < WHOLE_FROM)?;
+        let missing = day.missing.iter().take(MISSING);
+        Some(Self {
+            share,
+            missing: missing.map(|one| one.reporter.clone()).collect(),
+        })
+    }
+
+    /// `about 62% reported so far`.
+    pub fn words(&self) -> String {
+        match (self.share * 100.0).floor() {
+            0.0 => "hardly anything reported so far".to_owned(),
+            percent => format!("about {percent}% reported so far"),
+        }
+    }
 }
 
 /// What a chart shows of its days.
@@ -76,6 +113,31 @@ pub(super) struct Drawn<'d> {
     pub series: &'d [Series],
     /// Days on which something changed, and what.
     pub marks: &'d [(String, String)],
+    /// The address of some of its days.
+    pub link: Option<&'d DaysLink>,
+}
+
+/// The address of a page for days that are still to be chosen.
+#[derive(Debug)]
+pub(super) struct DaysLink {
+    base: String,
+    /// What else the address says, and its place in the page.
+    rest: String,
+}
+
+impl DaysLink {
+    /// `kept` are the parameters that stay as they are asked for.
+    pub fn new(base: &str, asked: &Asked, kept: &[&str]) -> Self {
+        Self {
+            base: base.to_owned(),
+            rest: asked.only(kept).replacen('?', "&", 1) + "#daily",
+        }
+    }
+
+    pub fn to(&self, first: &str, last: &str) -> String {
+        let Self { base, rest } = self;
+        format!("{base}?from={first}&to={last}{rest}")
+    }
 }
 
 /// Messages of some days together, a number for each series.
@@ -84,6 +146,8 @@ struct Bar {
     first: String,
     last: String,
     counts: Vec<u64>,
+    /// What is not there yet.
+    partial: Option<String>,
 }
 
 /// What one bar covers: `day`, `week`, `31 days`.
@@ -100,6 +164,7 @@ pub(super) fn by_result(days: &[DayBody]) -> Vec<Day> {
     let day = |day: &DayBody| Day {
         date: day.date.clone(),
         counts: vec![day.pass, day.fail],
+        partial: Partial::of_day(day),
     };
     days.iter().map(day).collect()
 }
@@ -129,6 +194,11 @@ pub(super) fn daily(drawn: &Drawn<'_>, shape: Shape) -> Markup {
                 }
             }
             @for (nth, bar) in bars.iter().enumerate() {
+                @if bar.partial.is_some() {
+                    rect .partial x=(percent(left + wide * (nth as f64 + 0.1))) width=(percent(wide * 0.8)) y=(dots(TOP)) height=(dots(floor - TOP)) {}
+                }
+            }
+            @for (nth, bar) in bars.iter().enumerate() {
                 @if !bar.notes(drawn.marks).is_empty() {
                     @let x = percent(left + wide * (nth as f64 + 0.5));
                     line .mark x1=(x) x2=(x) y1="0" y2=(dots(floor)) {}
@@ -141,9 +211,16 @@ pub(super) fn daily(drawn: &Drawn<'_>, shape: Shape) -> Markup {
             }
             g .hits {
                 @for (nth, bar) in bars.iter().enumerate() {
-                    rect x=(percent(left + wide * nth as f64)) width=(percent(wide)) y="0" height=(high)
-                        data-day=(bar.title) data-messages=(bar.all()) {
-                        title { (bar.says(drawn)) }
+                    @let column = html! {
+                        rect x=(percent(left + wide * nth as f64)) width=(percent(wide)) y="0" height=(high)
+                            data-day=(bar.title) data-messages=(bar.all()) {
+                            title { (bar.says(drawn)) }
+                        }
+                    };
+                    @match drawn.link {
+                        // The keyboard has the links of the table, or the arrow keys.
+                        Some(link) => { a href=(link.to(&bar.first, &bar.last)) tabindex="-1" { (column) } }
+                        None => { (column) }
                     }
                 }
             }
@@ -245,9 +322,26 @@ fn bars(days: &[Day]) -> Vec<Bar> {
             first: first.clone(),
             last: last.clone(),
             counts: (0..days[0].counts.len()).map(of).collect(),
+            partial: partial(days),
         }
     });
     bars.collect()
+}
+
+/// What is not there yet of days that share a bar.
+fn partial(days: &[Day]) -> Option<String> {
+    let mut some = days.iter().filter_map(|day| day.partial.as_ref());
+    let first = some.next()?;
+    if days.len() > 1 {
+        let count = 1 + some.count();
+        let words = if count == 1 { "day is" } else { "days are" };
+        return Some(format!("{count} {words} not wholly reported yet"));
+    }
+    let names: Vec<_> = first.missing.iter().map(|name| plain(name).to_string()).collect();
+    Some(match names.is_empty() {
+        true => first.words(),
+        false => format!("{}, without {}", first.words(), names.join(", ")),
+    })
 }
 
 /// Reports may claim any numbers.
@@ -282,6 +376,7 @@ impl Bar {
         let mut lines = vec![self.days()];
         let counts = drawn.series.iter().zip(&self.counts);
         lines.extend(counts.map(|(series, count)| format!("{} {}", grouped(*count), plain(&series.words))));
+        lines.extend(self.partial.clone());
         let notes = self.notes(drawn.marks);
         if !notes.is_empty() {
             lines.push(format!("changed: {}", notes.join(", ")));

@@ -2,8 +2,8 @@
 
 use maud::{Markup, html};
 
-use super::authentic::{OF_STATS, is_on};
-use super::chart::{self, Day, Drawn, RESULTS, Series};
+use super::authentic::{AUTHENTICATED, OF_STATS, is_on};
+use super::chart::{self, Day, DaysLink, Drawn, Partial, RESULTS, Series};
 use super::history::Change;
 use super::numbers::{date, grouped};
 use super::parts::{csv_link, hostile};
@@ -49,11 +49,11 @@ impl Split {
     /// The value of `include` that it needs.
     pub const fn includes(self) -> &'static str {
         match self {
-            Self::Result => "",
-            Self::Flow => "flows",
-            Self::Service => "services",
-            Self::Reporter => "reporters",
-            Self::Disposition => "dispositions",
+            Self::Result => "completeness",
+            Self::Flow => "flows,completeness",
+            Self::Service => "services,completeness",
+            Self::Reporter => "reporters,completeness",
+            Self::Disposition => "dispositions,completeness",
         }
     }
 
@@ -116,6 +116,7 @@ impl Split {
         Day {
             date: day.date.clone(),
             counts,
+            partial: Partial::of_day(day),
         }
     }
 }
@@ -172,11 +173,15 @@ pub(super) fn card(stats: &StatsBody, split: Split, changes: &[Change], (base, a
     let days = stats.daily_stats.iter().enumerate();
     let days: Vec<Day> = days.map(|day| split.day(day, parts)).collect();
     let (series, marks) = (split.series(parts), marks(changes, stats));
+    let link = DaysLink::new(base, asked, &[AUTHENTICATED, "split"]);
     let drawn = Drawn {
         days: &days,
         series: &series,
         marks: &marks,
+        // A single day is shown already.
+        link: Some(&link).filter(|_| days.len() > 1),
     };
+    let is_partial = days.iter().any(|day| day.partial.is_some());
     html! {
         section .card aria-labelledby="daily" {
             div .head {
@@ -188,9 +193,10 @@ pub(super) fn card(stats: &StatsBody, split: Split, changes: &[Change], (base, a
                 (csv_link(&format!("{base}/days.csv{}", asked.only(&OF_STATS))))
             }
             p .legend { @for series in drawn.series { span { (swatch(series.class)) (hostile(&series.words)) } }
+                @if is_partial { span { (frame()) "not wholly reported yet" } }
                 @if !marks.is_empty() { span { (line()) "a record or policy changed" } } }
             @for (class, shape) in [("wide", chart::WIDE), ("slim", chart::SLIM)] {
-                div .chart.(class) role="img" aria-label=(label) { (chart::daily(&drawn, shape)) }
+                div .chart.(class) role="group" aria-label=(label) { (chart::daily(&drawn, shape)) }
             }
             @if !marks.is_empty() { (changed(&marks, base)) }
             (done(&stats.dispositions))
@@ -229,7 +235,7 @@ fn table(drawn: &Drawn<'_>) -> Markup {
         .days
         .iter()
         .rev()
-        .filter(|day| day.counts.iter().any(|count| *count > 0));
+        .filter(|day| day.partial.is_some() || day.counts.iter().any(|count| *count > 0));
     html! {
         details {
             summary { "As a table" }
@@ -237,7 +243,7 @@ fn table(drawn: &Drawn<'_>) -> Markup {
                 table {
                     thead { tr { th scope="col" { "Day (UTC)" } @for series in drawn.series { th scope="col" .num { (hostile(&series.words)) } } } }
                     tbody { @for day in rows {
-                        tr { th scope="row" { (date(&day.date)) } @for count in &day.counts { td .num { (grouped(*count)) } } }
+                        tr { th scope="row" { (row_head(day, drawn)) } @for count in &day.counts { td .num { (grouped(*count)) } } }
                     } }
                 }
             }
@@ -245,9 +251,24 @@ fn table(drawn: &Drawn<'_>) -> Markup {
     }
 }
 
+/// A day, as a link to itself alone, and how much of it was reported.
+fn row_head(day: &Day, drawn: &Drawn<'_>) -> Markup {
+    html! {
+        @match drawn.link {
+            Some(link) => { a href=(link.to(&day.date, &day.date)) { (date(&day.date)) } }
+            None => { (date(&day.date)) }
+        }
+        @if let Some(partial) = &day.partial { " " span .small.muted { (partial.words()) } }
+    }
+}
+
 /// A piece of a bar: drawn, since paper has no backgrounds.
 fn swatch(class: &str) -> Markup {
     html! { svg .swatch width="11" height="11" aria-hidden="true" { rect .(class) width="11" height="11" {} } }
+}
+
+fn frame() -> Markup {
+    html! { svg .swatch width="11" height="11" aria-hidden="true" { rect .partial x="1" y="1" width="9" height="9" {} } }
 }
 
 fn line() -> Markup {

@@ -137,7 +137,12 @@ const FIRST_SORT: &str = "count";
 pub(super) fn sortable(asked: &Asked, names: &[&str], base: &str, (word, title): (&str, &str)) -> Markup {
     let current = asked.get("sort").unwrap_or(FIRST_SORT) == word;
     let ascending = current && asked.get("order") == Some("asc");
-    let order = if current && !ascending { "asc" } else { "desc" };
+    // Names are looked for from A on, the most and the latest among all else.
+    let order = match (current, ascending) {
+        (false, _) if word.ends_with("_name") => "asc",
+        (true, false) => "asc",
+        _ => "desc",
+    };
     let href = format!(
         "{base}{}",
         asked.with(names, &[("sort", word), ("order", order), ("page", "")])
@@ -147,7 +152,8 @@ pub(super) fn sortable(asked: &Asked, names: &[&str], base: &str, (word, title):
         (true, true) => Some("ascending"),
         (true, false) => Some("descending"),
     };
-    html! { th scope="col" .num[word.ends_with("count")] aria-sort=[sorted] { a href=(href) { (title) } } }
+    let is_number = word.ends_with("count") || word == "reports";
+    html! { th scope="col" .num[is_number] aria-sort=[sorted] { a href=(href) { (title) } } }
 }
 
 /// Links to the pages of a table.

@@ -9,7 +9,7 @@ use super::api::{Failure, Told};
 use super::export;
 use super::glossary::term;
 use super::numbers::{date, grouped};
-use super::parts::{csv_link, dash, empty, hostile, no_rows, other_errors, pages, rate, token};
+use super::parts::{csv_link, dash, empty, hostile, no_rows, other_errors, pages, rate, sortable, token};
 use super::query::{Asked, RANGE};
 use super::selectors;
 use super::tabs::{Found, Tab, below, find, found, has_none, page, range_form};
@@ -18,6 +18,8 @@ use crate::api::{ReporterBody, ReporterList, SelectorList, SignatureBody, Signat
 
 const PER_PAGE: &str = "50";
 const PAGED: [&str; 4] = ["days", "from", "to", "page"];
+/// What links within the list of reporters keep.
+const SORTED: [&str; 5] = ["days", "from", "to", "sort", "order"];
 
 /// How much of a table there is room for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,19 +36,20 @@ pub(super) async fn reporters(
 ) -> Result<(StatusCode, Markup), Failure> {
     let domain = find(&visitor, &id).await?;
     let path = |asked: &Asked| {
-        let query = asked.with(&PAGED, &[("per_page", PER_PAGE)]);
+        let page = asked.get("page").unwrap_or_default();
+        let query = asked.with(&SORTED, &[("page", page), ("per_page", PER_PAGE)]);
         below(&id, &format!("/dmarc/reporters{query}"))
     };
     let is_empty = |list: &Told<ReporterList>| has_none(list, |list| &list.pagination);
     let Found { list, asked, notice } = found(&visitor, &id, asked, path, is_empty).await?;
     let base = format!("/view/{id}/reporters");
-    let to = |number: &str| format!("{base}{}", asked.with(&RANGE, &[("page", number)]));
+    let to = |number: &str| format!("{base}{}", asked.with(&SORTED, &[("page", number)]));
     let content = html! {
-        (range_form(&base, &asked, &[], list.wrong()))
+        (range_form(&base, &asked, &SORTED[3..], list.wrong()))
         (other_errors(list.wrong(), &RANGE))
         (notice)
         section .card aria-labelledby="reporters" {
-            div .head { h2 #reporters { "Reporters" } (csv_link(&format!("{base}.csv{}", asked.only(&RANGE)))) }
+            div .head { h2 #reporters { "Reporters" } (csv_link(&format!("{base}.csv{}", asked.only(&SORTED)))) }
             @if let Told::Answer(ReporterList { reporters, pagination }) = &list {
                 @let table = reporter_table(&format!("/view/{id}"), &asked, reporters, Columns::All);
                 @if reporters.is_empty() { (no_rows(pagination, table)) } @else { (table) }
@@ -62,6 +65,10 @@ pub(super) async fn reporters(
 pub(super) fn reporter_table(view: &str, asked: &Asked, reporters: &[ReporterBody], columns: Columns) -> Markup {
     let reports = |name: &str| format!("{view}/reports{}", asked.with(&RANGE, &[("org", name)]));
     let is_short = columns == Columns::Few;
+    let head = |word: &'static str, title: &'static str| match columns {
+        Columns::All => sortable(asked, &SORTED, &format!("{view}/reporters"), (word, title)),
+        Columns::Few => html! { th scope="col" .num[["reports", "count"].contains(&word)] { (title) } },
+    };
     if reporters.is_empty() {
         return empty(
             "No reports",
@@ -72,12 +79,14 @@ pub(super) fn reporter_table(view: &str, asked: &Asked, reporters: &[ReporterBod
         div .scroll tabindex="0" role="region" aria-label="Table of reporters" {
             table .cards {
                 thead { tr {
-                    th scope="col" { (term("reporter", "Reporter")) }
-                    th scope="col" .num { "Reports" }
-                    th scope="col" .num { "Messages" }
-                    th scope="col" { "Pass" }
-                    @if !is_short { th scope="col" .num { "Fail" } }
-                    th scope="col" title="The end of the last window that was reported" { "Last data" }
+                    @if is_short { th scope="col" { (term("reporter", "Reporter")) } }
+                    @else { (head("org_name", "Reporter")) }
+                    (head("reports", "Reports"))
+                    (head("count", "Messages"))
+                    (head("pass_rate", "Pass"))
+                    @if !is_short { (head("fail_count", "Fail")) }
+                    @if is_short { th scope="col" title="The end of the last window that was reported" { "Last data" } }
+                    @else { (head("last_report", "Last data")) }
                 } }
                 tbody { @for reporter in reporters { tr {
                     th scope="row" { @match &reporter.org_name {
@@ -97,7 +106,7 @@ pub(super) fn reporter_table(view: &str, asked: &Asked, reporters: &[ReporterBod
 
 /// `GET /view/{id}/reporters.csv`
 pub(super) async fn reporters_csv(visitor: Visitor, Path(id): Path<String>, asked: Asked) -> Result<Response, Failure> {
-    let path = below(&id, &format!("/dmarc/reporters{}", asked.only(&RANGE)))?;
+    let path = below(&id, &format!("/dmarc/reporters{}", asked.only(&SORTED)))?;
     export::csv(&visitor.api, path).await
 }
 

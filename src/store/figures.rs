@@ -1,7 +1,6 @@
 //! The figures of a range of days, from the roll-ups alone.
 
 use std::cmp::{Ordering, Reverse};
-use std::net::IpAddr;
 use std::ops::Range;
 
 use hashbrown::HashMap;
@@ -13,7 +12,7 @@ use super::db::{Args, Conn, Row};
 use super::paths::Included;
 use super::seen::Seen;
 use super::sql::sql;
-use super::{DayTotals, Rows, Source, Stats, Store, StoreError, reports, rollup};
+use super::{DayTotals, Rows, Source, Stats, Store, StoreError, reports, rollup, view};
 
 impl Store {
     /// The sums over a domain's mail in a range of days.
@@ -30,9 +29,8 @@ impl Store {
         range: DayRange,
         (since, carriers): (Day, Carriers),
     ) -> Result<(Stats, Totals), StoreError> {
-        let mut conn = self.read().await?;
-        let mut conn = Conn(&mut conn);
-        let included = Included::read(&mut conn, domain, carriers).await?;
+        let mut link = self.read().await?;
+        let mut conn = Conn(&mut link);
         let args = Args::default()
             .int(domain.0)
             .int(since.min(range.first).0.into())
@@ -76,17 +74,15 @@ impl Store {
             stats.totals.add(&totals);
             stats.reports = stats.reports.saturating_add(reports::sum(row, "reports")?);
         }
-        let mut addresses = ByAddress::default();
-        each_packed(&mut conn, domain, range, |_, packed| {
-            addresses.next_day(|(), ()| {});
-            let each = |address| *addresses.entry(address, || ()) = ();
-            match included.is_all() {
-                true => rollup::addresses(packed, each),
-                false => rollup::addresses_on(packed, |path| included.has(path), each),
+        stats.sources = match view::in_use(domain, range, carriers) {
+            Some(walk) => {
+                // Who waits for a walk of another keeps no connection from it.
+                drop(link);
+                let ways = (walk.ways_since, carriers);
+                self.sources_by_way(domain, range, ways).await?.sources.len() as u64
             }
-        })
-        .await?;
-        stats.sources = addresses.count() as u64;
+            None => count_addresses(&mut conn, domain, (range, carriers)).await?,
+        };
         Ok((stats, before))
     }
 
@@ -216,6 +212,26 @@ impl SourceQuery {
     }
 }
 
+/// The number of addresses of a range, in reports with these carriers.
+async fn count_addresses(
+    conn: &mut Conn<'_>,
+    domain: DomainId,
+    (range, carriers): (DayRange, Carriers),
+) -> Result<u64, StoreError> {
+    let included = Included::read(conn, domain, carriers).await?;
+    let mut addresses = ByAddress::default();
+    each_packed(conn, domain, range, |_, packed| {
+        addresses.next_day(|(), ()| {});
+        let each = |address| *addresses.entry(address, || ()) = ();
+        match included.is_all() {
+            true => rollup::addresses(packed, each),
+            false => rollup::addresses_on(packed, |path| included.has(path), each),
+        }
+    })
+    .await?;
+    Ok(addresses.count() as u64)
+}
+
 /// Every address of a range, in reports with these carriers.
 pub(super) async fn gather(
     conn: &mut Conn<'_>,
@@ -238,19 +254,6 @@ pub(super) async fn gather(
     .await?;
     let sources = seen.all(Seen::add);
     Ok(sources.map(|(address, seen)| seen.source(address)).collect())
-}
-
-/// Calls `each` for every address of every day of a range, by ascending day.
-pub(super) async fn each_day(
-    conn: &mut Conn<'_>,
-    domain: DomainId,
-    range: DayRange,
-    mut each: impl FnMut(Day, Option<IpAddr>, &Totals),
-) -> Result<(), StoreError> {
-    each_packed(conn, domain, range, |day, packed| {
-        rollup::decode(packed, |address, totals| each(day, address, totals))
-    })
-    .await
 }
 
 /// Calls `each` with the packed sources of every day of a range, by ascending day, one part after the other; false says that

@@ -92,6 +92,7 @@ mod trail;
 mod trust;
 mod types;
 mod verify;
+mod view;
 mod waiting;
 mod webhooks;
 mod write;
@@ -131,7 +132,6 @@ pub use location::Location;
 pub use mailboxes::{ItemState, MailboxChange, MailboxItem, MailboxMark};
 pub use mentioned::VouchedReport;
 pub use message::{MessageRoom, NewMessage, NewReport};
-pub use on_ways::SourcesByWay;
 pub use overview::{DomainFigures, Latest, StretchTotals, Stretches};
 pub use owner_changes::{ChangeKind, Noted, OwnerChange, Posted};
 pub use proof::Proof;
@@ -149,7 +149,7 @@ pub use sessions::{SESSIONS_PER_KEY_MAX, Session};
 pub use set_aside::AsideGroup;
 pub use snoozes::{FindingFilter, FindingState, NewsFilter, Snoozed};
 pub use soundness::message_digest;
-pub use source::{SourcePlace, SourceRecords, SourcesRecord};
+pub use source::{SentByOne, SourcePlace, SourceRecords, SourcesRecord};
 pub use stored_bytes::StoredBytes;
 pub use target::{
     Address, CHANNELS_MAX, Channel, DIGESTS_MAX, Digest, NewTarget, Platform, Target, WEBHOOKS_MAX, Webhook,
@@ -166,4 +166,5 @@ pub use types::{
     Sources, Stats, StoredFailure, StoredRecord, StoredReport, StoredTlsReport, StoredWarning,
 };
 pub use verify::Verified;
+pub use view::{SharedSources, SourcesByWay, View};
 pub use webhooks::{NewWebhook, Rotation, WebhookChanges};

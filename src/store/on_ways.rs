@@ -10,18 +10,8 @@ use super::figures::{SourceQuery, each_packed, gather};
 use super::paths::Included;
 use super::seen::Seen;
 use super::trail::{Trail, Ways};
+use super::view::{self, SharedSources, SourcesByWay, Walk};
 use super::{Rows, Source, Sources, Store, StoreError, paths, rollup};
-
-/// The addresses of a range of days with the ways of their messages.
-#[derive(Debug)]
-pub struct SourcesByWay {
-    /// An address has the sum of its ways.
-    pub sources: Vec<(Source, Ways)>,
-    /// The ways of all addresses, since the day that was asked for.
-    pub all_ways: WaySums,
-    /// By number. All that the ways are on, unless the database is damaged.
-    pub paths: PathList,
-}
 
 impl Store {
     /// The addresses that sent mail as the domain in a range of days, in the order that is asked for, then by address.
@@ -74,13 +64,29 @@ impl Store {
     }
 
     /// The addresses of a range of days in no order, each with its ways, in reports with these carriers. `ways_since` as in
-    /// [`Self::sources_on_ways`].
+    /// [`Self::sources_on_ways`]. Queries of one [`super::View`] about the same days share the walk.
     pub async fn sources_by_way(
         &self,
         domain: DomainId,
         range: DayRange,
         (ways_since, carriers): (Day, Carriers),
-    ) -> Result<SourcesByWay, StoreError> {
+    ) -> Result<SharedSources, StoreError> {
+        let walk = Walk {
+            domain,
+            range,
+            ways_since,
+            carriers,
+        };
+        view::shared(walk, self.walk_by_way(walk)).await
+    }
+
+    async fn walk_by_way(&self, walk: Walk) -> Result<SourcesByWay, StoreError> {
+        let Walk {
+            domain,
+            range,
+            ways_since,
+            carriers,
+        } = walk;
         let mut conn = self.read().await?;
         let mut conn = Conn(&mut conn);
         let included = Included::read(&mut conn, domain, carriers).await?;
@@ -144,14 +150,16 @@ impl Store {
     }
 }
 
-fn since(day: Day, range: DayRange) -> DayRange {
+/// The range, from this day on if that is before its first.
+pub(super) fn since(day: Day, range: DayRange) -> DayRange {
     DayRange {
         first: day.min(range.first),
         last: range.last,
     }
 }
 
-fn sum_ways(packed: &[u8], sums: &mut WaySums) -> bool {
+/// Adds the messages of a part of a day by way. False if it cannot be read.
+pub(super) fn sum_ways(packed: &[u8], sums: &mut WaySums) -> bool {
     rollup::decode_ways(packed, |entry| sums.add(entry.way, entry.handled.messages))
 }
 
@@ -225,15 +233,15 @@ async fn ways_of(
     each_packed(conn, domain, range, |_, packed| {
         // Both ascend.
         let mut left = wanted.iter().peekable();
-        let mut cursor = Cursor::default();
-        rollup::decode_ways(packed, |entry| {
-            if !included.has(entry.way.path()) {
-                return;
-            }
-            while left.next_if(|(address, _)| *address < entry.address).is_some() {}
-            if let Some((_, nth)) = left.peek().filter(|(address, _)| *address == entry.address) {
-                let ways: &mut Ways = &mut ways[*nth];
-                cursor.add(entry, ways);
+        let find = |address: Option<IpAddr>| {
+            while left.next_if(|(other, _)| *other < address).is_some() {}
+            left.peek().filter(|(other, _)| *other == address).map(|(_, nth)| *nth)
+        };
+        let mut at = (usize::MAX, 0);
+        rollup::decode_some(packed, find, |nth, way, messages| {
+            if included.has(way.path()) {
+                let start = if at.0 == nth { at.1 } else { 0 };
+                at = (nth, add_way(&mut ways[nth], start, (way, messages)));
             }
         })
     })
@@ -243,14 +251,14 @@ async fn ways_of(
 
 /// Adds the entries of a day, which come by address and way, to the ways of their addresses.
 #[derive(Default)]
-struct Cursor {
+pub(super) struct Cursor {
     address: Option<Option<IpAddr>>,
     /// Where in the ways of this address the day is.
     at: usize,
 }
 
 impl Cursor {
-    fn add(&mut self, entry: &SourceTotals, ways: &mut Ways) {
+    pub fn add(&mut self, entry: &SourceTotals, ways: &mut Ways) {
         if self.address.replace(entry.address) != Some(entry.address) {
             self.at = 0;
         }

@@ -251,6 +251,37 @@ pub(super) fn addresses_on(
     read().is_some()
 }
 
+/// Calls `each` with the ways and messages of the addresses for which `find` has a place; `find` is asked once for each address.
+/// Figures of other addresses that are wrong may go unnoticed.
+#[must_use]
+pub(super) fn decode_some(
+    bytes: &[u8],
+    mut find: impl FnMut(Option<IpAddr>) -> Option<usize>,
+    mut each: impl FnMut(usize, Way, u64),
+) -> bool {
+    let mut read = || {
+        let mut reader = open(bytes)?;
+        let mut place = None;
+        while !reader.is_empty() {
+            let head = reader.byte()?;
+            if head & Head::ADDRESS != Head::SAME_ADDRESS {
+                place = Some(find(address(&mut reader, head & Head::ADDRESS)?));
+            }
+            let path = path(&mut reader, head)?;
+            let mixed = 3 * u32::from(Head::disposition(head) == Head::MIXED);
+            match place? {
+                Some(place) => {
+                    each(place, Way::new(path, head >> Head::ALIGNED_SHIFT), reader.count()?);
+                    reader.skip_numbers(mixed)?;
+                }
+                None => reader.skip_numbers(1 + mixed)?,
+            }
+        }
+        Some(())
+    };
+    read().is_some()
+}
+
 /// Unpacks all. `None` if the bytes are damaged or from another version.
 pub(super) fn unpack(bytes: &[u8]) -> Option<Vec<SourceTotals>> {
     let mut entries = Vec::with_capacity(bytes.len() / 7);

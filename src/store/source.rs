@@ -10,8 +10,13 @@ use crate::tally::{SPREAD_DAYS_MAX, Spread, Totals};
 
 use super::db::{Args, Conn};
 use super::figures::each_packed;
+use super::seen::Seen;
 use super::sql::sql;
-use super::{ListedMax, ListedRecord, ReportSummary, Source, Store, StoreError, listed, records, reports, rollup};
+use super::trail::Ways;
+use super::{
+    ListedMax, ListedRecord, ReportSummary, Source, SourcesByWay, Store, StoreError, listed, on_ways, paths, records,
+    reports, rollup,
+};
 
 /// Reports looked up at a time, looked through for one answer, and the records in them.
 const REPORTS_AT_ONCE: i64 = 256;
@@ -36,6 +41,21 @@ pub struct SourceRecords {
     pub without_records: u64,
     /// Where to go on. `None`: that was all.
     pub next: Option<SourcePlace>,
+}
+
+/// What one address sent in a range of days, with its ways and those of all addresses.
+#[derive(Debug, Default)]
+pub struct SentByOne {
+    /// The address alone; empty if it sent nothing.
+    pub by_way: SourcesByWay,
+    days: HashSet<Day>,
+}
+
+impl SentByOne {
+    /// Its figures; `None` if it sent nothing.
+    pub fn source(&self) -> Option<&Source> {
+        self.by_way.sources.first().map(|(source, _)| source)
+    }
 }
 
 /// A place in the records of an address: behind a report, or within one.
@@ -74,20 +94,66 @@ impl Store {
     /// reports would have to be looked through for them. `before` goes on where an earlier answer ended.
     ///
     /// Records that retention has dropped are not there; [`SourceRecords::without_records`] counts their reports.
-    #[expect(clippy::too_many_lines, reason = "one walk, with what it carries")]
     pub async fn source_records(
         &self,
         domain: DomainId,
         address: Option<IpAddr>,
         range: DayRange,
         before: Option<SourcePlace>,
-        (count, most): (usize, ListedMax),
+        page: (usize, ListedMax),
     ) -> Result<SourceRecords, StoreError> {
+        let sent = self.source_by_way((domain, address), range, range.first).await?;
+        self.records_behind((domain, address), (range, &sent), before, page)
+            .await
+    }
+
+    /// What one address sent in a range of days. `ways_since` is the day from which the ways of all addresses are summed up, the
+    /// first of the range or one before it.
+    pub async fn source_by_way(
+        &self,
+        (domain, address): (DomainId, Option<IpAddr>),
+        range: DayRange,
+        ways_since: Day,
+    ) -> Result<SentByOne, StoreError> {
         let mut conn = self.read().await?;
         let mut conn = Conn(&mut conn);
-        let (source, days) = find(&mut conn, domain, address, range).await?;
+        let mut sent = SentByOne::default();
+        let (mut seen, mut ways) = (None::<Seen>, Ways::new());
+        each_packed(&mut conn, domain, on_ways::since(ways_since, range), |day, packed| {
+            let all_ways = &mut sent.by_way.all_ways;
+            if day < range.first {
+                return on_ways::sum_ways(packed, all_ways);
+            }
+            let mut cursor = on_ways::Cursor::default();
+            rollup::decode_ways(packed, |entry| {
+                all_ways.add(entry.way, entry.handled.messages);
+                if entry.address == address {
+                    seen.get_or_insert_with(|| Seen::new(day))
+                        .on(day, entry.way, &entry.handled);
+                    cursor.add(entry, &mut ways);
+                    sent.days.insert(day);
+                }
+            })
+        })
+        .await?;
+        sent.by_way.sources = seen.map(|seen| (seen.source(address), ways)).into_iter().collect();
+        // After the days: these have no path that is not there by now.
+        sent.by_way.paths = paths::read(&mut conn, domain).await?;
+        Ok(sent)
+    }
+
+    /// As [`Self::source_records`], for what [`Self::source_by_way`] found.
+    #[expect(clippy::too_many_lines, reason = "one walk, with what it carries")]
+    pub async fn records_behind(
+        &self,
+        (domain, address): (DomainId, Option<IpAddr>),
+        (range, sent): (DayRange, &SentByOne),
+        before: Option<SourcePlace>,
+        (count, most): (usize, ListedMax),
+    ) -> Result<SourceRecords, StoreError> {
+        let days = &sent.days;
         let mut found = SourceRecords {
-            source,
+            source: sent.source().copied(),
             records: Vec::new(),
             without_records: 0,
             next: None,
@@ -95,6 +161,8 @@ impl Store {
         if found.source.is_none() {
             return Ok(found);
         }
+        let mut conn = self.read().await?;
+        let mut conn = Conn(&mut conn);
         // A window that begins before the range can reach into it.
         let from = range.first.plus(1 - SPREAD_DAYS_MAX as i32).begin();
         let mut place = before.unwrap_or(SourcePlace {
@@ -175,25 +243,6 @@ async fn records_of(
     let listed = listed::listed(conn, &evidence, &about, most).await?;
     let more = listed.len() < found;
     Ok((listed, more))
-}
-
-/// The figures of one address, and on which days it sent.
-async fn find(
-    conn: &mut Conn<'_>,
-    domain: DomainId,
-    address: Option<IpAddr>,
-    range: DayRange,
-) -> Result<(Option<Source>, HashSet<Day>), StoreError> {
-    let mut days = HashSet::new();
-    let mut source: Option<Source> = None;
-    super::figures::each_day(conn, domain, range, |day, other, totals| {
-        if other == address {
-            days.insert(day);
-            add(&mut source, address, (day, totals));
-        }
-    })
-    .await?;
-    Ok((source, days))
 }
 
 /// Adds a day of an address. Days come ascending.

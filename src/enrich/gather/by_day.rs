@@ -1,14 +1,11 @@
 //! The messages of each day by flow.
 
-use std::net::IpAddr;
-
-use hashbrown::HashMap;
-
-use super::super::{Flow, FlowCounts, Tables};
+use super::super::{FlowCounts, Peer, Tables};
+use super::by_way::ByWay;
 use super::{Namer, Senders};
 use crate::base::DayRange;
 use crate::store::{Domain, Store, StoreError};
-use crate::tally::{Carriers, Way};
+use crate::tally::Carriers;
 
 /// Messages by flow for each day of a range, in reports with these carriers, ascending, including days without messages.
 ///
@@ -22,18 +19,16 @@ pub async fn flows_by_day(
 ) -> Result<Vec<FlowCounts>, StoreError> {
     let senders = Senders::read(store, domain, range, tables).await?;
     let mut namer = Namer::new(&senders);
-    // Most addresses and ways of a day were there on a day before.
-    let mut known: HashMap<(Option<IpAddr>, Way), Flow> = HashMap::new();
+    let mut flow = |peer: &Peer<'_, '_>, way| namer.meaning(peer, way).flow;
+    let mut known = ByWay::new(&senders, &mut flow);
     let mut days: Vec<FlowCounts> = range.iter().map(|_| FlowCounts::default()).collect();
     store
         .each_way(domain.id, range, carriers, |day, address, way, messages| {
-            let flow = known
-                .entry((address, way))
-                .or_insert_with(|| namer.meaning(&senders.knowledge.peer(address), way).flow);
+            let flow = known.value(address, way, &mut flow);
             let nth = day.0.checked_sub(range.first.0);
             let nth = nth.and_then(|nth| usize::try_from(nth).ok());
             if let Some(flows) = nth.and_then(|nth| days.get_mut(nth)) {
-                flows.add(*flow, messages);
+                flows.add(flow, messages);
             }
         })
         .await?;

@@ -1,12 +1,10 @@
 //! The messages of each day from the services that sent most.
 
 use std::cmp::Reverse;
-use std::net::IpAddr;
 use std::sync::Arc;
 
-use hashbrown::HashMap;
-
-use super::super::Tables;
+use super::super::{Peer, Tables};
+use super::by_way::ByWay;
 use super::{Namer, Senders};
 use crate::base::DayRange;
 use crate::store::{Domain, Store, StoreError};
@@ -33,14 +31,14 @@ pub async fn largest_services_by_day(
         .iter()
         .map(|(name, _)| (Arc::clone(name), vec![0_u64; range.iter().count()]))
         .collect();
-    // Most addresses and ways of a day were there on a day before.
-    let mut known: HashMap<(Option<IpAddr>, Way), Option<usize>> = HashMap::new();
+    let mut nth_service = |peer: &Peer<'_, '_>, way| {
+        let place = namer.service_place(peer, way);
+        largest.iter().position(|(_, other)| *other == place)
+    };
+    let mut known = ByWay::new(&senders, &mut nth_service);
     store
         .each_way(domain.id, range, carriers, |day, address, way, messages| {
-            let nth_service = known.entry((address, way)).or_insert_with(|| {
-                let place = namer.service_place(address, way);
-                largest.iter().position(|(_, other)| *other == place)
-            });
+            let nth_service = known.value(address, way, &mut nth_service);
             let nth_day = day.0.checked_sub(range.first.0);
             let nth_day = nth_day.and_then(|nth| usize::try_from(nth).ok());
             let sum = nth_service
@@ -56,8 +54,8 @@ pub async fn largest_services_by_day(
 
 impl Namer<'_, '_> {
     /// The position of a service in [`Self::services`].
-    fn service_place(&mut self, address: Option<IpAddr>, way: Way) -> usize {
-        let meaning = self.meaning(&self.senders.knowledge.peer(address), way);
+    fn service_place(&mut self, peer: &Peer<'_, '_>, way: Way) -> usize {
+        let meaning = self.meaning(peer, way);
         self.names[meaning.name].2
     }
 
@@ -66,8 +64,9 @@ impl Namer<'_, '_> {
         let senders = self.senders;
         let mut sums: Vec<u64> = Vec::new();
         for (source, ways) in &senders.found.sources {
+            let peer = senders.knowledge.peer(source.address);
             for &(way, messages) in ways {
-                let place = self.service_place(source.address, way);
+                let place = self.service_place(&peer, way);
                 sums.resize(sums.len().max(place + 1), 0);
                 sums[place] = sums[place].saturating_add(messages);
             }

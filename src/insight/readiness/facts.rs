@@ -20,7 +20,7 @@ pub async fn readiness(
 ) -> Result<Readiness, StoreError> {
     let mut reports = NewestReports::new(store, domain);
     let published = published(&mut reports, now).await?;
-    let stats = store.stats(domain.id, range).await?;
+    let days = store.day_totals(domain.id, range).await?;
     let senders = Senders::read(store, domain, range, tables).await?;
     let gathered = senders.gather();
     let since = range.last.plus(1 - NEW_DAYS);
@@ -35,7 +35,7 @@ pub async fn readiness(
         range,
         seen_since: seen_since(&mut reports, &published).await?,
         published,
-        days: stats.days.iter().filter(|day| day.totals.messages() > 0).count() as u64,
+        days: days.iter().filter(|day| day.totals.messages() > 0).count() as u64,
         flows: gathered.flows,
         senders: gathered
             .services

@@ -29,9 +29,14 @@ for (const chart of document.querySelectorAll(".chart")) {
   told.setAttribute("role", "status");
   chart.append(tip, told);
   chart.tabIndex = 0;
-  chart.setAttribute("role", "group");
-  chart.setAttribute("aria-label", `${chart.getAttribute("aria-label")}; the arrow keys go from bar to bar`);
+  const links = columns.map((column) => column.closest("a")?.getAttribute("href"));
+  const keys = links[0] ? "the arrow keys go from bar to bar, with Shift they choose several, and Enter shows these days alone" : "the arrow keys go from bar to bar";
+  chart.setAttribute("aria-label", `${chart.getAttribute("aria-label")}; ${keys}`);
   let at = -1;
+  // Where a choice of several bars begins, and whether a pointer is making it.
+  let from = -1;
+  let isDragged = false;
+  let isGivenUp = false;
   // Without a script a browser shows these lines by itself.
   const lines = columns.map((column) => {
     const title = column.querySelector("title");
@@ -51,18 +56,60 @@ for (const chart of document.querySelectorAll(".chart")) {
     const middle = inner.left + inner.width / 2 - outer.left;
     tip.style.left = `${Math.min(Math.max(middle, half), outer.width - half)}px`;
   };
+  const chosen = () => (from < 0 ? [at, at] : [Math.min(from, at), Math.max(from, at)]);
+  const markChosen = () => {
+    const [first, last] = chosen();
+    for (const [nth, column] of columns.entries()) column.classList.toggle("chosen", from >= 0 && nth >= first && nth <= last);
+  };
+  const giveUp = () => { from = -1; isDragged = false; markChosen(); };
+  // From the first day of the first bar to the last day of the last one.
+  const open = () => {
+    const [first, last] = chosen().map((nth) => new URL(links[nth], document.baseURI));
+    first.searchParams.set("to", last.searchParams.get("to"));
+    location.assign(first);
+  };
   for (const [nth, column] of columns.entries()) {
-    column.addEventListener("pointerenter", () => show(nth));
+    column.addEventListener("pointerenter", () => { show(nth); if (isDragged) markChosen(); });
+    // A finger scrolls; where it taps, it follows the link.
+    column.addEventListener("pointerdown", (event) => {
+      isGivenUp = false;
+      if (!links[0] || event.pointerType === "touch" || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey) return;
+      show(nth);
+      from = nth;
+      isDragged = true;
+    });
   }
-  chart.addEventListener("pointerleave", () => show(-1));
-  chart.addEventListener("blur", () => show(-1));
+  // A link would be dragged itself.
+  chart.addEventListener("dragstart", (event) => event.preventDefault());
+  document.addEventListener("pointerup", () => {
+    const isSeveral = isDragged && at >= 0 && at !== from;
+    isDragged = false;
+    if (isSeveral) open(); else if (from >= 0) giveUp();
+  });
+  document.addEventListener("pointercancel", giveUp);
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || from < 0) return;
+    isGivenUp = isDragged;
+    giveUp();
+  });
+  chart.addEventListener("click", (event) => { if (isGivenUp) event.preventDefault(); });
+  // Back on this page nothing is chosen.
+  addEventListener("pageshow", giveUp);
+  chart.addEventListener("pointerleave", () => { if (!isDragged) show(-1); });
+  // The focus may go to one of its own bars.
+  chart.addEventListener("focusout", (event) => { if (!chart.contains(event.relatedTarget)) { show(-1); giveUp(); } });
   chart.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && at >= 0 && links[0]) return open();
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (!step) return;
     event.preventDefault();
+    if (event.shiftKey && from < 0) from = at;
+    if (!event.shiftKey) from = -1;
     show(at < 0 ? columns.length - 1 : Math.min(Math.max(at + step, 0), columns.length - 1));
+    markChosen();
     const [day, ...says] = lines[at];
-    told.textContent = `${day}: ${says.join(", ")}`;
+    const [first, last] = chosen();
+    told.textContent = first === last ? `${day}: ${says.join(", ")}` : `${lines[first][0]} to ${lines[last][0]}: ${last - first + 1} bars are chosen`;
   });
 }
 

@@ -19,6 +19,7 @@ fn drawn(days: &[DayBody], shape: Shape) -> String {
         days: &days,
         series: RESULTS,
         marks: &[],
+        link: None,
     };
     daily(&drawn, shape).into_string()
 }
@@ -134,6 +135,7 @@ fn a_change_is_marked_on_the_bar_of_its_day() {
             days: &days,
             series: RESULTS,
             marks: &marks,
+            link: None,
         };
         let svg = daily(&drawn, WIDE).into_string();
         assert_eq!(svg.matches("class=\"mark\"").count(), 1, "{count}");

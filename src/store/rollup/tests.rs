@@ -77,6 +77,12 @@ proptest! {
         let mut expected: Vec<_> = day.values().filter(|entry| is_wanted(entry.way.path())).map(|entry| entry.address).collect();
         expected.dedup();
         prop_assert_eq!(addresses, expected);
+        let wanted: Vec<_> = by_address.keys().copied().step_by(2).collect();
+        let find = |address| wanted.iter().position(|one| *one == address);
+        let mut some = Vec::new();
+        prop_assert!(decode_some(&bytes, find, |place, way, messages| some.push((wanted[place], way, messages))));
+        let expected: Vec<_> = day.values().filter(|entry| wanted.contains(&entry.address)).collect();
+        prop_assert_eq!(some, expected.iter().map(|one| (one.address, one.way, one.handled.messages)).collect::<Vec<_>>());
     }
 
     #[test]
@@ -99,6 +105,7 @@ proptest! {
         let _ = decode(&bytes, |_, _| {});
         let _ = addresses(&bytes, |_| {});
         let _ = addresses_on(&bytes, |path| path > 0, |_| {});
+        let _ = decode_some(&bytes, |_| Some(0), |_, _, _| {});
         let _ = unpack(&bytes);
     }
 

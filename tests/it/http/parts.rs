@@ -129,6 +129,34 @@ async fn parts_follow_what_carried_the_reports_and_come_as_csv() {
     app.get(&format!("{stats}&include=reporters&authenticated=pass"))
         .await
         .refused(422, "unprocessable_entity");
+    // How complete days are comes with any of them, and changes nothing else.
+    for include in ["services", "reporters", "flows", "dispositions"] {
+        let alone = app.get(&format!("{stats}&include={include}")).await.expect(200);
+        let mut both = app
+            .get(&format!("{stats}&include={include},completeness"))
+            .await
+            .expect(200);
+        let shares = both["daily_stats"].as_array_mut().unwrap();
+        let shares = shares
+            .iter_mut()
+            .map(|day| day.as_object_mut().unwrap().remove("completeness"));
+        let shares: Vec<_> = shares.collect();
+        assert_eq!(shares.len(), 4);
+        assert_eq!(both, alone, "{include}");
+    }
+    for wrong in [
+        "services,reporters",
+        "completeness,services",
+        "services,",
+        "all,completeness",
+    ] {
+        app.get(&format!("{stats}&include={wrong}"))
+            .await
+            .refused(422, "unprocessable_entity");
+    }
+    app.get(&format!("{stats}&include=reporters,completeness&authenticated=pass"))
+        .await
+        .refused(422, "unprocessable_entity");
     let csv = app.get(&format!("{stats}&include=reporters&format=csv")).await;
     assert_eq!(
         csv.header("content-disposition"),
@@ -140,4 +168,42 @@ async fn parts_follow_what_carried_the_reports_and_come_as_csv() {
     }
     expected += "2026-03-20,,3\r\n";
     assert!(csv.text().starts_with(&expected), "{}", csv.text());
+}
+
+#[tokio::test]
+async fn reporters_come_in_the_order_that_is_asked_for() {
+    let (app, id) = app().await;
+    let order = async |query: &str| {
+        let path = format!("/domains/{id}/dmarc/reporters?days=4&per_page=3{query}");
+        let list = app.get(&path).await.expect(200);
+        let names = list["reporters"].as_array().unwrap().iter();
+        let names = names.map(|one| {
+            one["org_name"]
+                .as_str()
+                .unwrap()
+                .trim_start_matches("reporter ")
+                .to_owned()
+        });
+        names.collect::<Vec<_>>().join("")
+    };
+    for (query, expect) in [
+        ("", "654"),
+        ("&order=asc", "012"),
+        ("&sort=count", "654"),
+        ("&sort=fail_count&order=asc", "012"),
+        ("&sort=org_name", "654"),
+        ("&sort=org_name&order=asc", "012"),
+        // All are equal: by messages.
+        ("&sort=reports", "654"),
+        ("&sort=reports&order=asc", "654"),
+        ("&sort=last_report", "654"),
+        ("&sort=pass_rate", "654"),
+    ] {
+        assert_eq!(order(query).await, expect, "{query}");
+    }
+    for wrong in ["sort=odd", "order=odd"] {
+        app.get(&format!("/domains/{id}/dmarc/reporters?{wrong}"))
+            .await
+            .refused(422, "unprocessable_entity");
+    }
 }

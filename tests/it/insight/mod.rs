@@ -4,7 +4,7 @@ mod alignment;
 mod identity;
 mod oracle;
 mod plausibility;
-mod rules;
+pub mod rules;
 mod simulate;
 mod snoozes;
 mod spf;

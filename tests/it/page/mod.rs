@@ -8,6 +8,7 @@ mod browser;
 mod budget;
 mod choices;
 mod compression;
+mod days;
 mod decisions;
 mod elsewhere;
 mod failure_reports;

@@ -1,10 +1,10 @@
 //! Names of senders over a database: whatever is stored, they sum to the figures.
 
 use tallymark::base::{Authenticated, Day, DayRange};
-use tallymark::enrich::{Failed, Flow, Senders, Services, Tables, Wanted};
+use tallymark::enrich::{Failed, Flow, Senders, Services, Tables, Wanted, home_range};
 use tallymark::report::aggregate::{AuthResult, DkimAuth};
-use tallymark::store::{NewReport, Retention, Rows, SourceOrder, SourceQuery, Store};
-use tallymark::tally::ResultFilter;
+use tallymark::store::{NewReport, Retention, Rows, SourceOrder, SourceQuery, Stats, Store, View};
+use tallymark::tally::{Carriers, ResultFilter};
 
 use super::{ALL_DAYS, Database, KEEPING, NOW, day, message, new_domain, on_both, report, taken};
 
@@ -62,6 +62,8 @@ async fn check(db: &Database, range: DayRange, tables: &Tables) -> Vec<(String, 
         assert_eq!(by_rule, expect, "{one:?}");
     }
     check_pages(db, range, tables).await;
+    check_each(db, range, tables).await;
+    check_view(db, range, &stats).await;
     let rows = found.services.into_iter();
     rows.map(|one| {
         (
@@ -71,6 +73,45 @@ async fn check(db: &Database, range: DayRange, tables: &Tables) -> Vec<(String, 
         )
     })
     .collect()
+}
+
+/// One address, whose ways are read alone, is what it is among all.
+async fn check_each(db: &Database, range: DayRange, tables: &Tables) {
+    let senders = Senders::read(&db.store, &db.domain, range, tables).await.unwrap();
+    let since = home_range(range).first;
+    let all = db
+        .store
+        .sources_by_way(db.domain.id, range, (since, Carriers::All))
+        .await
+        .unwrap();
+    for (source, ways) in &all.sources {
+        let whose = (db.domain.id, source.address);
+        let sent = db.store.source_by_way(whose, range, since).await.unwrap();
+        assert_eq!(sent.by_way.sources, [(*source, ways.clone())]);
+        let mut sums: Vec<_> = sent.by_way.all_ways.iter().collect();
+        let mut expected: Vec<_> = all.all_ways.iter().collect();
+        sums.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(sums, expected);
+        let one = Senders::read_one(&db.store, &db.domain, tables, sent).await.unwrap();
+        let (one, expected) = (one.source(source.address), senders.source(source.address));
+        assert_eq!(format!("{one:?}"), format!("{expected:?}"));
+    }
+    let other = (db.domain.id, Some("203.0.113.77".parse().unwrap()));
+    let nothing = db.store.source_by_way(other, range, since).await.unwrap();
+    assert!(nothing.source().is_none() && nothing.by_way.sources.is_empty());
+}
+
+/// Queries of one view have the figures that each of them has alone, also while they share a walk.
+async fn check_view(db: &Database, range: DayRange, alone: &Stats) {
+    let view = View::default();
+    let ways = (home_range(range).first, Carriers::All);
+    let _in_use = view
+        .scope(db.store.sources_by_way(db.domain.id, range, ways))
+        .await
+        .unwrap();
+    let shared = view.scope(db.store.stats(db.domain.id, range)).await.unwrap();
+    assert_eq!(format!("{shared:?}"), format!("{alone:?}"));
 }
 
 /// A page of few rows, whose ways are read apart, has what the same rows of the whole list have.
