@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::IpAddress;
+use super::rotations::{OtherKey, RotationSight, RotationStep};
 use crate::base::{AccountId, DomainId, DomainStatus, Millis, Network, Purpose};
 
 /// What is known of a domain's DNS.
@@ -10,6 +11,8 @@ use crate::base::{AccountId, DomainId, DomainStatus, Millis, Network, Purpose};
 pub struct DomainDns {
     /// `None` until the first request for what the domain must publish.
     pub dkim: Option<DkimKey>,
+    /// The key that signs next, or the one that signed before; `None` unless the domain changes its key.
+    pub rotation: Option<OtherKey>,
     /// What was found of each record when it was last looked at; nothing before the first time.
     pub checks: Vec<RecordCheck>,
     /// `None`: it sends from the shared addresses.
@@ -29,6 +32,8 @@ pub struct DkimKey {
     pub created_at: Millis,
     /// The beginning of the encrypted private half: it names the key that it was encrypted with (`domains/keyring.rs`).
     pub sealed_with: Vec<u8>,
+    /// How many selectors the domain has been given: none is given twice.
+    pub selectors_made: u32,
 }
 
 /// A key for a domain; its private half reaches the store encrypted.
@@ -133,6 +138,10 @@ pub struct DomainFinding {
     pub at: Millis,
     /// [`super::Domain::updated_at`] of the settings that it looked for.
     pub updated_at: Millis,
+    /// Selector of the key that it looked for as the one that signs.
+    pub selector: Option<String>,
+    /// What it saw of the key that signs next, or signed before.
+    pub rotation: Option<RotationSight>,
     pub records: Vec<RecordFinding>,
     /// Networks of its own SPF record; `None` if DNS did not answer: the known ones stay.
     pub own_networks: Option<Vec<Network>>,
@@ -154,6 +163,9 @@ pub struct Standing {
     pub checks: Vec<RecordCheck>,
     /// Networks of its own SPF record.
     pub own_networks: Vec<Network>,
+    /// Selector of the key that signs.
+    pub selector: Option<String>,
+    pub rotation: Option<OtherKey>,
 }
 
 /// What a check makes of a domain.
@@ -167,6 +179,8 @@ pub struct Decision {
     pub checks: Vec<RecordCheck>,
     /// Networks of its own SPF record.
     pub own_networks: Vec<Network>,
+    /// The next step from one key to the next.
+    pub rotation: Option<RotationStep>,
 }
 
 /// A purpose as its word.

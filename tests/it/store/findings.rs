@@ -441,6 +441,8 @@ async fn look(store: &Store, domain: &Domain, at: i64, expected: &str, found: Op
         updated_at: domain.updated_at,
         records: Vec::new(),
         own_networks: None,
+        selector: None,
+        rotation: None,
     };
     let decide = move |standing: &Standing, _: &DomainFinding| Decision {
         status: DomainStatus::Pending,
@@ -450,6 +452,7 @@ async fn look(store: &Store, domain: &Domain, at: i64, expected: &str, found: Op
         next_check_at: at + HOUR,
         checks: vec![check.clone()],
         own_networks: Vec::new(),
+        rotation: None,
     };
     assert_eq!(store.keep_checks(&[finding], &decide).await.unwrap().len(), 1);
 }
