@@ -82,8 +82,8 @@ fn refused(done: Result<KeyRotation, DomainsError>, with: &str) {
     }
 }
 
-on_both!(a_domain_changes_its_key_without_a_gap);
-async fn a_domain_changes_its_key_without_a_gap(db: Database) {
+on_both!(a_next_key_signs_when_its_record_was_there_for_a_day);
+async fn a_next_key_signs_when_its_record_was_there_for_a_day(db: Database) {
     let mut named = Named::start();
     let world = World::new(db, named.dns(), &[Purpose::Dkim]);
     assert_eq!(world.keys().await.state(), RotationState::Idle);
@@ -137,7 +137,19 @@ async fn a_domain_changes_its_key_without_a_gap(db: Database) {
         (RotationState::Ready, first.value.clone())
     );
     assert_eq!(world.after(2 * HOUR).await, DomainStatus::Verified);
+    assert_eq!(
+        (world.keys().await.state(), world.signs_with().await),
+        (RotationState::Retiring, next.value)
+    );
+}
 
+on_both!(the_key_before_is_kept_for_mail_on_its_way);
+async fn the_key_before_is_kept_for_mail_on_its_way(db: Database) {
+    let mut named = Named::start();
+    let world = World::new(db, named.dns(), &[Purpose::Dkim]);
+    let first = world.record(Purpose::Dkim).await;
+    let next = world.ready(&mut named).await;
+    assert_eq!(world.after(25 * HOUR).await, DomainStatus::Verified);
     let switched = world.keys().await;
     assert_eq!(
         (switched.state(), switched.active_selector.as_deref()),
