@@ -79,7 +79,7 @@ With --renew the domain gets another key under another selector, even if the pri
         #[arg(long)]
         renew: bool,
     },
-    /// Change a domain's DKIM key without a gap: make the next key, or show how far the change is.
+    /// Change a domain's DKIM key, or show how far the change is.
     #[command(after_help = "\
 Examples:
   tallymark domains rotate-dkim example.com
