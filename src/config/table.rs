@@ -246,7 +246,7 @@ settings! { SECTIONS:
         /// Background checks that begin per second. 100,000 domains take a quarter of an hour at the default.
         domains_per_second_max => domains_per_second_max;
         /// Hours from the first sight of a domain's next DKIM key in DNS until the key signs. Take at least the longest TTL of
-        /// your zones, because caches keep for so long what they had before.
+        /// your zones, because caches keep an earlier answer for that time.
         dkim_wait_hours => rotation.wait_hours;
         /// Maximum number of days for which the DKIM key before stays, after the next one signs. It ends earlier if reports show
         /// that no mail with it is on its way.

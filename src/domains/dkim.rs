@@ -49,7 +49,12 @@ pub fn generate() -> Option<FreshKey> {
 
 /// The record's text. Longer than 255 bytes: in DNS it is several strings, which readers put together.
 pub fn record_text(public_key: &[u8]) -> String {
-    format!("v=DKIM1; k=rsa; p={}", STANDARD.encode(public_key))
+    format!("v=DKIM1; k=rsa; p={}", key_text(public_key))
+}
+
+/// The public key as its record has it, in base64.
+pub fn key_text(public_key: &[u8]) -> String {
+    STANDARD.encode(public_key)
 }
 
 /// PKCS #8 as a mail server's configuration wants it.

@@ -2,14 +2,11 @@
 
 use super::check::{self, KeyInDns};
 use super::dkim;
-use super::rotation::{NextKey, NotNow, Wait, after_look, next_look, on_request};
+use super::rotation::{NextKey, NotNow, Wait, after_look, next_look, on_request, sight_of};
 use super::service::{Domains, DomainsError};
 use crate::base::clock::format_instant;
-use crate::base::{Millis, Purpose, words};
-use crate::store::{
-    Decision, Domain, DomainDns, DomainFinding, Kept, OtherKey, RecordFinding, RotationSight, RotationStage,
-    RotationStep, Sight, Standing,
-};
+use crate::base::{Millis, words};
+use crate::store::{Decision, Domain, DomainDns, DomainFinding, OtherKey, RotationStage, Sight, Standing};
 
 /// Selectors that are tried for a new key: in most zones the first is free.
 const SELECTORS_TRIED: u32 = 8;
@@ -36,6 +33,8 @@ pub struct KeyRotation {
     pub active_selector: Option<String>,
     /// The other key.
     pub rotation: Option<OtherKey>,
+    /// Its public half: a SubjectPublicKeyInfo (RFC 5280) in base64.
+    pub public_key: Option<String>,
     /// Name and value of its record.
     pub record: Option<(String, String)>,
 }
@@ -48,6 +47,7 @@ impl KeyRotation {
         });
         Self {
             active_selector: dns.dkim.map(|key| key.selector),
+            public_key: dns.rotation.as_ref().map(|key| dkim::key_text(&key.public_key)),
             rotation: dns.rotation,
             record,
         }
@@ -146,7 +146,7 @@ impl Domains {
             Err(not_now) => return Err(DomainsError::Refused(not_now.says(&name))),
         };
         if self.store().step_rotation(domain.id, &rotation.selector, step).await? {
-            tracing::info!(domain = %domain.id, selector = rotation.selector, "{SWITCHED}");
+            tracing::info!(domain = %domain.id, selector = rotation.selector, "a domain signs with its next DKIM key");
         }
         let known = self.rotation(domain).await?;
         match known.state() {
@@ -243,40 +243,5 @@ impl Domains {
             true => DomainsError::Refused("The domain has no DKIM key, so there is none to change.".to_owned()),
             false => DomainsError::Gone,
         })
-    }
-}
-
-const SWITCHED: &str = "a domain signs with its next DKIM key";
-
-/// What a look saw of the key that does not sign.
-pub(super) fn sight(known: &DomainDns, found: &[RecordFinding]) -> Option<RotationSight> {
-    let selector = known.rotation.as_ref()?.selector.clone();
-    let found = found.iter().find(|found| found.check.purpose == Purpose::DkimRotation);
-    Some(RotationSight {
-        selector,
-        sight: sight_of(found),
-    })
-}
-
-fn sight_of(found: Option<&RecordFinding>) -> Sight {
-    match found {
-        Some(found) if found.unreadable => Sight::Unread,
-        Some(found) if found.check.verified => Sight::Seen,
-        Some(_) => Sight::Absent,
-        None => Sight::Unread,
-    }
-}
-
-pub(super) fn log(kept: Kept) {
-    let domain = kept.domain;
-    match kept.rotation {
-        Some(RotationStep::Publish { .. }) => {
-            tracing::info!(%domain, "the record of a domain's next DKIM key is there")
-        }
-        Some(RotationStep::Unpublish) => {
-            tracing::warn!(%domain, "the record of a domain's next DKIM key is gone: the key before keeps signing");
-        }
-        Some(RotationStep::Switch { .. }) => tracing::info!(%domain, "{SWITCHED}"),
-        None => {}
     }
 }

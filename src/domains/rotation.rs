@@ -3,9 +3,9 @@
 //! The next key signs only after its record was seen, and has been there for the time that caches keep what they had before. The
 //! look that makes it sign sees the record once more.
 
-use crate::base::Millis;
 use crate::base::clock::format_instant;
-use crate::store::{OtherKey, RotationStage, RotationStep, Sight};
+use crate::base::{Millis, Purpose};
+use crate::store::{DomainDns, OtherKey, RecordFinding, RotationSight, RotationStage, RotationStep, Sight};
 
 const HOUR: Millis = 3_600_000;
 /// A record that is missing is looked for this often in the first three days, and at every check of the domain afterwards.
@@ -134,6 +134,26 @@ pub fn next_look(rotation: &OtherKey, step: Option<RotationStep>, now: Millis, p
         (None, RotationStage::Ready { .. }) => planned.min(soon),
         (None, RotationStage::PendingDns) if now - rotation.started_at < OFTEN_FOR => planned.min(soon),
         (None, RotationStage::PendingDns) => planned,
+    }
+}
+
+/// What a look saw of the key that does not sign.
+pub fn sight(known: &DomainDns, found: &[RecordFinding]) -> Option<RotationSight> {
+    let selector = known.rotation.as_ref()?.selector.clone();
+    let found = found.iter().find(|found| found.check.purpose == Purpose::DkimRotation);
+    Some(RotationSight {
+        selector,
+        sight: sight_of(found),
+    })
+}
+
+/// What a look saw of a record; `None`: it was not looked for.
+pub fn sight_of(found: Option<&RecordFinding>) -> Sight {
+    match found {
+        Some(found) if found.unreadable => Sight::Unread,
+        Some(found) if found.check.verified => Sight::Seen,
+        Some(_) => Sight::Absent,
+        None => Sight::Unread,
     }
 }
 

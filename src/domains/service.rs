@@ -15,13 +15,13 @@ use super::dkim;
 use super::keyring::{Keyring, KeyringError};
 use super::records::{DnsRecord, ServiceNames, advice, records, rua_address};
 use super::rotation::RotationOptions;
-use super::{check, rotating, standing};
+use super::{check, rotation, standing};
 use crate::base::clock::Clock;
 use crate::base::{DomainName, DomainStatus, Purpose};
 use crate::dns::{Dns, Freshness};
 use crate::metrics::Metrics;
 use crate::store::{
-    DkimKey, Domain, DomainDns, DomainFinding, IpAddress, Kept, KeyRole, NewDkimKey, Store, StoreError,
+    DkimKey, Domain, DomainDns, DomainFinding, IpAddress, Kept, KeyRole, NewDkimKey, RotationStep, Store, StoreError,
 };
 
 /// What a domain's DNS is looked after with.
@@ -422,7 +422,7 @@ impl Domains {
             domain: domain.id,
             at,
             updated_at: domain.updated_at,
-            rotation: rotating::sight(&known, &found.records),
+            rotation: rotation::sight(&known, &found.records),
             selector: known.dkim.map(|key| key.selector),
             records: found.records,
             own_networks: found.own_networks,
@@ -438,7 +438,7 @@ impl Domains {
         };
         let kept = self.0.store.keep_checks(found, &decide).await?;
         for kept in kept.iter().copied() {
-            rotating::log(kept);
+            log_rotation(kept);
             let Kept {
                 domain, before, after, ..
             } = kept;
@@ -482,3 +482,17 @@ impl Domains {
 }
 
 const RESEAL_PAGE: u32 = 200;
+
+fn log_rotation(kept: Kept) {
+    let domain = kept.domain;
+    match kept.rotation {
+        Some(RotationStep::Publish { .. }) => {
+            tracing::info!(%domain, "the record of a domain's next DKIM key is there")
+        }
+        Some(RotationStep::Unpublish) => {
+            tracing::warn!(%domain, "the record of a domain's next DKIM key is gone: the key before keeps signing");
+        }
+        Some(RotationStep::Switch { .. }) => tracing::info!(%domain, "a domain signs with its next DKIM key"),
+        None => {}
+    }
+}

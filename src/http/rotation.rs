@@ -2,8 +2,6 @@
 
 use axum::Json;
 use axum::extract::State;
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use serde_json::json;
 
 use super::doc::Parameter;
@@ -99,7 +97,7 @@ impl RotationBody {
             domain_id: domain.public_id.clone(),
             active_selector: keys.active_selector.clone(),
             pending_selector: pending.map(|key| key.selector.clone()),
-            pending_public_key: pending.map(|key| BASE64_STANDARD.encode(&key.public_key)),
+            pending_public_key: keys.public_key.clone().filter(|_| pending.is_some()),
             pending_record_name: record.map(|(name, _)| name.clone()),
             pending_record_value: record.map(|(_, value)| value.clone()),
             started_at: rotation.map(|key| format_instant(key.started_at)),

@@ -8,13 +8,12 @@ use maud::{Markup, html};
 
 use super::api::Failure;
 use super::parts::time;
-use super::setup::record_card;
 use super::tabs::below;
 use super::visitor::{Bare, Visitor};
-use crate::api::{DnsRecordBody, RotationBody, RotationOne};
+use crate::api::{RotationBody, RotationOne};
 
-/// The card of the DNS page, with the record of the key that does not sign.
-pub(super) async fn card(visitor: &Visitor, id: &str, record: Option<&DnsRecordBody>) -> Result<Markup, Failure> {
+/// The card of the DNS page. The record of the key that does not sign follows it.
+pub(super) async fn card(visitor: &Visitor, id: &str) -> Result<Markup, Failure> {
     let RotationOne { bare: known, .. } = visitor.api.get(&below(id, "/dkim/rotate")?).await?;
     // A domain that signs nothing has no key to change.
     let Some(active) = &known.active_selector else {
@@ -36,7 +35,6 @@ pub(super) async fn card(visitor: &Visitor, id: &str, record: Option<&DnsRecordB
             (says(&known))
             @if visitor.may_write() { (steps(visitor, id, &known)) }
         }
-        @if let Some(record) = record { (record_card(record)) }
     })
 }
 

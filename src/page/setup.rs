@@ -105,7 +105,7 @@ pub(super) async fn show(visitor: Visitor, Path(id): Path<String>, asked: Asked)
         .partition(|record| record.purpose == "dmarc_authorization");
     let (other_keys, optional): (Vec<_>, Vec<_>) =
         more.into_iter().partition(|record| record.purpose == "dkim_rotation");
-    let rotation = rotation::card(&visitor, &id, other_keys.first().copied()).await?;
+    let rotation = rotation::card(&visitor, &id).await?;
     let changes = history::changes(&visitor, &id)?.await?;
     let address = tls_address::card(&visitor, &id).await?;
     let done = required.iter().filter(|record| record.verified).count();
@@ -157,6 +157,7 @@ pub(super) async fn show(visitor: Visitor, Path(id): Path<String>, asked: Asked)
             @for record in optional { (record_card(record)) }
         }
         (rotation)
+        @for record in other_keys { (record_card(record)) }
         (address)
         @if !operator.is_empty() {
             h2 { "What the operator publishes" }
@@ -169,7 +170,7 @@ pub(super) async fn show(visitor: Visitor, Path(id): Path<String>, asked: Asked)
 }
 
 /// A record to publish, and what DNS has.
-pub(super) fn record_card(record: &DnsRecordBody) -> Markup {
+fn record_card(record: &DnsRecordBody) -> Markup {
     let (class, state) = match (record.state.as_ref(), record.verified) {
         ("unreadable", _) => ("odd", "could not be read"),
         ("missing", _) => ("bad", "missing"),

@@ -1,10 +1,9 @@
 //! From one DKIM key of a domain to the next. Every step is one transaction, and none is made unless the rotation is still
 //! where the caller saw it.
 
-use super::checked::NewDkimKey;
 use super::db::{Args, Conn, Row, Statement};
 use super::sql::sql;
-use super::{Store, StoreError};
+use super::{NewDkimKey, Store, StoreError};
 use crate::base::{DomainId, Millis};
 
 /// The key of a domain that does not sign: the next one, or the one before.

@@ -108,11 +108,7 @@ async fn a_next_key_signs_when_its_record_was_there_for_a_day(db: Database) {
         (missing.state, missing.suggestion.unwrap().value),
         (RecordState::Missing, next.value.clone())
     );
-    assert_eq!(
-        world.domain().await.status,
-        DomainStatus::Verified,
-        "it is not required"
-    );
+    assert_eq!(world.domain().await.status, DomainStatus::Verified);
     refused(world.activate(Wait::Skipped).await, "publish it first");
     // Without a deadline.
     world.after(9 * DAY).await;
