@@ -420,12 +420,11 @@ async fn a_day_is_summed_up_once(db: Database) {
 
 /// A look at the DMARC record that found these texts; `None`: DNS did not answer, so that what was found before is kept.
 async fn look(store: &Store, domain: &Domain, at: i64, expected: &str, found: Option<&[&str]>) {
-    let texts = found.unwrap_or(&[NONE]).iter().map(|text| (*text).to_owned());
     let check = RecordCheck {
         purpose: Purpose::Dmarc,
         expected: expected.to_owned(),
         verified: found.is_some(),
-        found: texts.collect(),
+        found: found.unwrap_or(&[NONE]).iter().map(|text| (*text).to_owned()).collect(),
         problem: None,
         state: match found {
             Some([]) => RecordState::Missing,
@@ -460,8 +459,7 @@ async fn look(store: &Store, domain: &Domain, at: i64, expected: &str, found: Op
 on_both!(a_record_that_changes_is_told_with_what_it_was);
 async fn a_record_that_changes_is_told_with_what_it_was(db: Database) {
     let domain = domain(&db).await;
-    let (none, reject) = (NONE, "v=DMARC1; p=reject");
-    let mut told_before = 0;
+    let (none, reject, mut told_before) = (NONE, "v=DMARC1; p=reject", 0);
     for (hours, expected, found, tells) in [
         // The first look changes nothing.
         (1, "a", Some(&[none][..]), false),
