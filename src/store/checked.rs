@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::IpAddress;
-use super::rotations::{OtherKey, RotationSight, RotationStep};
 use crate::base::{AccountId, DomainId, DomainStatus, Millis, Network, Purpose};
 
 /// What is known of a domain's DNS.
@@ -42,6 +41,71 @@ pub struct NewDkimKey {
     pub selector: String,
     pub public_key: Vec<u8>,
     pub sealed_key: Vec<u8>,
+}
+
+/// The key of a domain that does not sign: the next one, or the one before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtherKey {
+    pub selector: String,
+    /// RSA, DER of a SubjectPublicKeyInfo (RFC 5280).
+    pub public_key: Vec<u8>,
+    /// The beginning of the encrypted private half; `None` once it has signed for the last time.
+    pub sealed_with: Option<Vec<u8>>,
+    pub started_at: Millis,
+    pub stage: RotationStage,
+}
+
+/// How far a rotation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RotationStage {
+    /// The record of the next key is not in DNS.
+    PendingDns,
+    /// It is there.
+    Ready {
+        /// When it was first seen.
+        published_at: Millis,
+        /// When the next key may sign.
+        activates_after: Millis,
+    },
+    /// The next key signs, and this is the one before.
+    Retiring {
+        /// Since when the next key signs.
+        switched_at: Millis,
+        /// When this one is forgotten at the latest.
+        retire_after: Millis,
+    },
+}
+
+/// What a look at DNS saw of the record of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sight {
+    /// Exactly this key.
+    Seen,
+    /// Nothing, or something else.
+    Absent,
+    /// DNS could not be asked.
+    Unread,
+}
+
+/// What a look at DNS saw of the key that does not sign.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RotationSight {
+    pub selector: String,
+    pub sight: Sight,
+}
+
+/// A step from one key to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RotationStep {
+    /// The record of the next key is there.
+    Publish {
+        published_at: Millis,
+        activates_after: Millis,
+    },
+    /// It is there no longer.
+    Unpublish,
+    /// The next key signs from now on.
+    Switch { switched_at: Millis, retire_after: Millis },
 }
 
 /// What was found of one record that a domain must publish.

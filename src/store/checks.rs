@@ -4,10 +4,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use super::checked::{Decision, DkimKey, DomainDns, DomainFinding, NewDkimKey, RecordCheck, Standing};
+use super::checked::{Decision, DkimKey, DomainDns, DomainFinding, NewDkimKey, RecordCheck, RotationStep, Standing};
 use super::db::{Args, Conn, Row};
 use super::memory::Memory;
-use super::rotations::{self, RotationStep};
+use super::rotations;
 use super::sql::sql;
 use super::{CLOCKS_DIFFER_MAX, Domain, Event, EventKind, Store, StoreError, bulk, outbox, record_changes};
 use crate::base::{AccountId, DomainId, DomainStatus, Millis, Network};

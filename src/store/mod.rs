@@ -103,8 +103,8 @@ pub use arrivals::ReportArrival;
 pub use bulk::bulk_statements;
 pub use channels::ChannelChanges;
 pub use checked::{
-    Decision, DkimKey, DomainDns, DomainFinding, NewDkimKey, RecordCheck, RecordFinding, RecordState, Standing,
-    Suggestion,
+    Decision, DkimKey, DomainDns, DomainFinding, NewDkimKey, OtherKey, RecordCheck, RecordFinding, RecordState,
+    RotationSight, RotationStage, RotationStep, Sight, Standing, Suggestion,
 };
 pub use checks::{DueCursor, Kept, KeyRole};
 pub use commit::{CommitOptions, DayQuota, FreshDomain, KeepLimits, Undecided, UndecidedCheck};
@@ -146,7 +146,7 @@ pub use requests::{Begun, KEPT_REQUEST_BYTES, Memory as RequestMemory, RequestNa
 pub use rereads::{RereadLeft, RereadPiece};
 pub use retention::{Purged, Retention};
 pub use room::Admitted;
-pub use rotations::{OtherKey, RetiringKey, RotationSight, RotationStage, RotationStep, Sight};
+pub use rotations::RetiringKey;
 pub use sessions::{SESSIONS_PER_KEY_MAX, Session};
 pub use set_aside::AsideGroup;
 pub use snoozes::{FindingFilter, FindingState, NewsFilter, Snoozed};

@@ -3,73 +3,8 @@
 
 use super::db::{Args, Conn, Row, Statement};
 use super::sql::sql;
-use super::{NewDkimKey, Store, StoreError};
+use super::{NewDkimKey, OtherKey, RotationStage, RotationStep, Store, StoreError};
 use crate::base::{DomainId, Millis};
-
-/// The key of a domain that does not sign: the next one, or the one before.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OtherKey {
-    pub selector: String,
-    /// RSA, DER of a SubjectPublicKeyInfo (RFC 5280).
-    pub public_key: Vec<u8>,
-    /// The beginning of the encrypted private half; `None` once it has signed for the last time.
-    pub sealed_with: Option<Vec<u8>>,
-    pub started_at: Millis,
-    pub stage: RotationStage,
-}
-
-/// How far a rotation is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RotationStage {
-    /// The record of the next key is not in DNS.
-    PendingDns,
-    /// It is there.
-    Ready {
-        /// When it was first seen.
-        published_at: Millis,
-        /// When the next key may sign.
-        activates_after: Millis,
-    },
-    /// The next key signs, and this is the one before.
-    Retiring {
-        /// Since when the next key signs.
-        switched_at: Millis,
-        /// When this one is forgotten at the latest.
-        retire_after: Millis,
-    },
-}
-
-/// What a look at DNS saw of the record of a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sight {
-    /// Exactly this key.
-    Seen,
-    /// Nothing, or something else.
-    Absent,
-    /// DNS could not be asked.
-    Unread,
-}
-
-/// What a look at DNS saw of the key that does not sign.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RotationSight {
-    pub selector: String,
-    pub sight: Sight,
-}
-
-/// A step from one key to the next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RotationStep {
-    /// The record of the next key is there.
-    Publish {
-        published_at: Millis,
-        activates_after: Millis,
-    },
-    /// It is there no longer.
-    Unpublish,
-    /// The next key signs from now on.
-    Switch { switched_at: Millis, retire_after: Millis },
-}
 
 /// A domain whose key before is not forgotten yet.
 #[derive(Debug, Clone, PartialEq, Eq)]

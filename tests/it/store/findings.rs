@@ -101,7 +101,6 @@ async fn two_that_judge_at_the_same_time_tell_once(db: Database) {
         told(&db.store, domain.account).await,
         [("dmarc.service.broken".to_owned(), data)]
     );
-
     // A finding that ended is forgotten after a year and a bit; an open one never.
     let later = NOW + 401 * 24 * HOUR;
     db.store.judge_domain(&domain, later, &|_| Vec::new()).await.unwrap();
