@@ -34,6 +34,7 @@ use crate::enrich::Ptr;
 use crate::health::Health;
 use crate::http::{self, AppState};
 use crate::ingest::{FreshDomain, Intake, Rechecked};
+use crate::insight::end_rotations;
 use crate::jobs::{JobError, Jobs, Leases, Pace};
 use crate::keys::{ApiSecret, PostToken};
 use crate::metrics::Metrics;
@@ -64,6 +65,8 @@ const REREAD_EVERY: Duration = Duration::from_secs(30);
 /// Interval between searches for sending addresses that new reports mention, and the first after the start: what is loaded
 /// at the start comes first.
 const PTR_EVERY: Duration = Duration::from_secs(300);
+/// How often reports are asked whether a DKIM key is still in use. They come once a day as a rule.
+const ROTATIONS_EVERY: Duration = Duration::from_secs(6 * 3_600);
 const PTR_AFTER: Duration = Duration::from_secs(60);
 
 /// The database and the intake, running.
@@ -269,6 +272,11 @@ impl App {
                 async move { check_domains(&domains).await }
             });
         }
+        let store = self.store.clone();
+        jobs.start("rotations", ROTATIONS_EVERY, move |now| {
+            let store = store.clone();
+            async move { Ok(end_rotations(&store, now).await.map(drop)?) }
+        });
         if let Some(ptr) = self.ptr() {
             let ptr = Arc::new(ptr);
             jobs.start_after("ptr", PTR_AFTER, PTR_EVERY, move |_| {

@@ -158,13 +158,30 @@ create index findings_by_subject on findings (domain_id, kind, subject, finding_
 create index findings_snoozed on findings (domain_id, snoozed_until) where snoozed_until is not null;
 
 -- The key that the mail of a domain is signed with. public_key: DER of the SubjectPublicKeyInfo (RFC 5280). sealed_key: the
--- private key, encrypted (domains/keyring.rs) with a key that is not in the database.
+-- private key, encrypted (domains/keyring.rs) with a key that is not in the database. selectors_made: how many selectors the domain has
+-- been given; none is given twice.
 create table dkim_keys (
     domain_id integer not null primary key,
     selector text not null,
     public_key blob not null,
     sealed_key blob not null,
-    created_at integer not null
+    created_at integer not null,
+    selectors_made integer not null
+) without rowid;
+
+-- The other key of a domain that changes from one key to the next: until switched_at is set the one that signs next, then the one
+-- that signed before, of which no private half is kept. published_at: when its record was first seen, with no look since that
+-- missed it.
+create table dkim_rotations (
+    domain_id integer not null primary key,
+    selector text not null,
+    public_key blob not null,
+    sealed_key blob,
+    started_at integer not null,
+    published_at integer,
+    activates_after integer,
+    switched_at integer,
+    retire_after integer
 ) without rowid;
 
 -- Addresses that only one account sends from.

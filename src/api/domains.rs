@@ -132,7 +132,8 @@ pub struct DnsRecordBody {
     /// Content of the record where none is published yet. Do not replace an existing record with it: use `suggested`.
     #[schemars(example = &"v=spf1 include:spf.tally.example ~all")]
     pub value: String,
-    /// `spf`, `dkim`, `dmarc`, `dmarc_authorization`, `return_path`, `tracking`, `mx`, `bimi` or `tls_reports`.
+    /// `spf`, `dkim`, `dkim_rotation`, `dmarc`, `dmarc_authorization`, `return_path`, `tracking`, `mx`, `bimi` or `tls_reports`.
+    /// `dkim_rotation` is the key that signs next, or the one that signed before: `/domains/{id}/dkim/rotate` says which.
     #[schemars(with = "PurposeWord")]
     pub purpose: Word,
     /// Whether the last check found the record correct.

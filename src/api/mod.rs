@@ -24,6 +24,7 @@ mod readiness;
 mod receipts;
 mod records;
 mod reports;
+mod rotation;
 mod schema;
 mod search;
 mod selectors;
@@ -86,11 +87,12 @@ pub use reports::{
     ArrivalItem, Arrivals, DecisionBody, MailBody, MailSignatureBody, MailSpfBody, ProvenanceBody, REPORT_STATUSES,
     ReportBody, ReportItem, ReportList, TlsBody, WarningBody,
 };
+pub use rotation::{RotationBody, RotationOne, RotationSnake};
 pub use schema::{
     AnyObject, CATEGORIES, CHANGE_CAUSES, CHANGE_KINDS, CHANNEL_KEY, CHECKS, CLASSES, CONTRADICTIONS, DOMAIN_KEY,
     EVIDENCE, FLOWS, KEYS_IN_DNS, LOGO_URL_BYTES_MAX, ORIGINS, OVERRIDES, PLAIN, PLATFORMS, POLICY_FROM, PTR_STATES,
-    RECEIPT_STANDINGS, RECORD_KINDS, SELECTOR_STANDINGS, SPF_STATES, STEPS, SUBJECT_KINDS, TERM_USES, VERDICTS, WHOSE,
-    Word,
+    RECEIPT_STANDINGS, RECORD_KINDS, ROTATION_STATES, SELECTOR_STANDINGS, SPF_STATES, STEPS, SUBJECT_KINDS, TERM_USES,
+    VERDICTS, WHOSE, Word,
 };
 pub use search::{HIT_KINDS, Hit, HitTotals, SearchList};
 pub use selectors::{SelectorBody, SelectorList};

@@ -86,6 +86,7 @@ texts! {
     ContradictionWord = words(&CONTRADICTIONS, |word| word);
     SelectorStandingWord = words(&SELECTOR_STANDINGS, |word| word);
     KeyInDnsWord = words(&KEYS_IN_DNS, |word| word);
+    RotationStateWord = words(&ROTATION_STATES, |word| word);
     SpfStateWord = words(&SPF_STATES, |word| word);
     TermUseWord = words(&TERM_USES, |word| word);
     OverrideWord = words(&OVERRIDES, |word| word);
@@ -179,6 +180,8 @@ pub const CONTRADICTIONS: [&str; 6] = [
 pub const SELECTOR_STANDINGS: [&str; 4] = ["failing", "passing", "recent", "historical"];
 /// What DNS has at the name of a DKIM key.
 pub const KEYS_IN_DNS: [&str; 4] = ["not_known", "none", "revoked", "found"];
+/// Words of `state` of the rotation of a DKIM key.
+pub const ROTATION_STATES: [&str; 4] = ["idle", "pending_dns", "ready", "retiring"];
 /// What DNS has of SPF.
 pub const SPF_STATES: [&str; 5] = ["record", "none", "several", "faulty", "not_known"];
 /// How a term of an SPF record is used.

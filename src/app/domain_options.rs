@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::dns::Dns;
 use crate::domains::{self, DomainsOptions, IDENTIFIER_RANDOM_BYTES, Keyring, KeyringError, ServiceNames};
 use crate::ingest::FreshDomain;
-use crate::store::{Location, Store};
+use crate::store::{KeyRole, Location, Store};
 
 const MASTER_KEY_FILE: &str = "master.key";
 
@@ -45,6 +45,7 @@ pub(super) async fn domains(config: &Config, store: &Store) -> anyhow::Result<Do
         dns: dns.ok(),
         domains_in_flight_max: config.domains.domains_in_flight_max,
         domains_per_second_max: config.domains.domains_per_second_max,
+        rotation: config.domains.rotation,
         ..DomainsOptions::new(service_names(config))
     })
 }
@@ -83,7 +84,7 @@ impl Keys {
             Err(error) => return Ok(Self::from(Err(format!("{}: {error}", path.display())))),
         }
         let is_shared = matches!(place::database(config)?, Location::Server(_));
-        let is_any_sealed = !store.sealed_dkim_keys(i64::MIN, 1).await?.is_empty()
+        let is_any_sealed = !store.sealed_dkim_keys(KeyRole::Signing, i64::MIN, 1).await?.is_empty()
             || !store.sealed_target_secrets(i64::MIN, 1).await?.is_empty();
         if is_any_sealed {
             return Ok(Self {
@@ -103,7 +104,7 @@ impl Keys {
 
     /// What is lost, one sentence for the operator.
     async fn warning(&self, store: &Store) -> anyhow::Result<Option<String>> {
-        let sealed = store.sealed_dkim_keys(i64::MIN, LOOKED_AT).await?;
+        let sealed = store.sealed_dkim_keys(KeyRole::Signing, i64::MIN, LOOKED_AT).await?;
         let is_known = |sealed: &[u8]| {
             self.keyring
                 .as_ref()

@@ -76,6 +76,8 @@ words! {
         Bimi = 7 "bimi",
         /// RFC 8460, 3: asks for TLS reports.
         TlsReports = 8 "tls_reports",
+        /// The key that signs next, or the one that signed before: while a domain changes from one to the other.
+        DkimRotation = 9 "dkim_rotation",
     }
 }
 

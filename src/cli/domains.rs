@@ -1,5 +1,6 @@
 //! `tallymark domains`: whose reports are counted.
 
+mod rotation;
 mod shown;
 mod tls_address;
 
@@ -78,6 +79,19 @@ With --renew the domain gets another key under another selector, even if the pri
         #[arg(long)]
         renew: bool,
     },
+    /// Change a domain's DKIM key, or show how far the change is.
+    #[command(after_help = "\
+Examples:
+  tallymark domains rotate-dkim example.com
+  tallymark domains rotate-dkim example.com --activate
+  tallymark domains rotate-dkim example.com --cancel
+
+The key signs until the record of the next one was seen in DNS and has been there for domains.dkim_wait_hours. \
+Then the next key signs, by itself or with --activate. The record of the key before must stay until this command says that \
+no change is under way.
+A mail server that signs with the exported key needs the next one then: tallymark domains dkim-key prints it.
+Exit code 1: the next key could not be activated, and nothing changed.")]
+    RotateDkim(rotation::Rotated),
     /// Make the address at which mail servers post TLS reports about a domain, and print the record to publish.
     #[command(after_help = "\
 Examples:
@@ -133,6 +147,7 @@ pub async fn run(context: Context, command: Command, out: &mut dyn Write) -> any
             let key = if renew { Key::Renewed } else { Key::Present };
             dkim_key(context, &domain, account.as_deref(), key, out).await
         }
+        Command::RotateDkim(rotated) => rotation::run(context, &rotated, out).await,
         Command::TlsAddress {
             domain,
             account,

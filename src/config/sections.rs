@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::units::OptionalHost;
 use crate::base::{Purpose, Region};
 use crate::dns::DnsOptions;
-use crate::domains::{DomainsOptions, ServiceNames};
+use crate::domains::{DomainsOptions, RotationOptions, ServiceNames};
 use crate::enrich::PtrOptions;
 use crate::http::{self, HttpConfig, Rate};
 use crate::ingest::{AuthenticatorOptions, ProcessLimits};
@@ -147,6 +147,7 @@ pub struct Domains {
     pub dns: DnsOptions,
     pub domains_in_flight_max: usize,
     pub domains_per_second_max: u32,
+    pub rotation: RotationOptions,
     pub master_keys: Vec<String>,
     pub master_key_file: PathBuf,
 }
@@ -156,6 +157,7 @@ impl Default for Domains {
         let DomainsOptions {
             domains_in_flight_max,
             domains_per_second_max,
+            rotation,
             ..
         } = DomainsOptions::new(ServiceNames::new(None, None));
         Self {
@@ -163,6 +165,7 @@ impl Default for Domains {
             dns: DnsOptions::default(),
             domains_in_flight_max,
             domains_per_second_max,
+            rotation,
             master_keys: Vec::new(),
             master_key_file: PathBuf::new(),
         }

@@ -245,6 +245,12 @@ settings! { SECTIONS:
         domains_in_flight_max => domains_in_flight_max;
         /// Background checks that begin per second. 100,000 domains take a quarter of an hour at the default.
         domains_per_second_max => domains_per_second_max;
+        /// Hours from the first sight of a domain's next DKIM key in DNS until the key signs. Take at least the longest TTL of
+        /// your zones, because caches keep an earlier answer for that time.
+        dkim_wait_hours => rotation.wait_hours;
+        /// Maximum number of days for which the DKIM key before stays, after the next one signs. It ends earlier if reports show
+        /// that no mail with it is on its way.
+        dkim_retiring_days_max => rotation.retiring_days_max;
         /// Keys that encrypt the DKIM keys in the database, 64 hexadecimal digits each. The first encrypts, and all
         /// decrypt. Empty: those in master_key_file.
         master_keys => master_keys;

@@ -156,7 +156,7 @@ impl<'de> Deserialize<'de> for RequiredRecord {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let all = Purpose::ALL.iter().copied();
         let word = Word {
-            all: all.filter(|purpose| *purpose != Purpose::DmarcAuthorization),
+            all: all.filter(|purpose| !matches!(purpose, Purpose::DmarcAuthorization | Purpose::DkimRotation)),
             word_of: Purpose::word,
         };
         deserializer.deserialize_str(word).map(Self)

@@ -6,13 +6,22 @@ use aws_lc_rs::signature::KeyPair as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// What selectors are called: `<selector>._domainkey.<domain>`.
+use crate::base::DomainName;
+
+/// What the first selector of a domain is called: `<selector>._domainkey.<domain>`.
 pub const SELECTOR: &str = "tallymark";
 
-/// The selector of the key that follows the one with this selector: `tallymark`, `tallymark2`, `tallymark3`.
-pub fn next_selector(selector: &str) -> String {
-    let number = selector.strip_prefix(SELECTOR).and_then(|digits| digits.parse().ok());
-    format!("{SELECTOR}{}", number.unwrap_or(1_u32).saturating_add(1))
+/// The selector with this number, from 1 on: `tallymark`, `tallymark2`, `tallymark3`.
+pub fn selector(number: u32) -> String {
+    match number {
+        0 | 1 => SELECTOR.to_owned(),
+        number => format!("{SELECTOR}{number}"),
+    }
+}
+
+/// Name of the record of the key with this selector.
+pub fn record_name(selector: &str, domain: &DomainName) -> String {
+    format!("{selector}._domainkey.{domain}")
 }
 
 /// Characters per line of PEM (RFC 7468).
@@ -40,7 +49,12 @@ pub fn generate() -> Option<FreshKey> {
 
 /// The record's text. Longer than 255 bytes: in DNS it is several strings, which readers put together.
 pub fn record_text(public_key: &[u8]) -> String {
-    format!("v=DKIM1; k=rsa; p={}", STANDARD.encode(public_key))
+    format!("v=DKIM1; k=rsa; p={}", key_text(public_key))
+}
+
+/// The public key as its record has it, in base64.
+pub fn key_text(public_key: &[u8]) -> String {
+    STANDARD.encode(public_key)
 }
 
 /// PKCS #8 as a mail server's configuration wants it.
@@ -123,13 +137,7 @@ mod tests {
 
     #[test]
     fn selectors_are_counted() {
-        for (selector, next) in [
-            ("tallymark", "tallymark2"),
-            ("tallymark2", "tallymark3"),
-            ("x", "tallymark2"),
-        ] {
-            assert_eq!(next_selector(selector), next);
-        }
+        assert_eq!([1, 2, 10].map(selector), ["tallymark", "tallymark2", "tallymark10"]);
     }
 
     #[test]

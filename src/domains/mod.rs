@@ -6,6 +6,8 @@ mod dkim;
 mod identifiers;
 mod keyring;
 mod records;
+mod rotating;
+mod rotation;
 mod round;
 mod service;
 mod signing;
@@ -23,6 +25,8 @@ pub use keyring::{Keyring, KeyringError};
 pub use records::{
     DnsRecord, RecordType, RegionNames, ServiceNames, records, rua_address, tls_record_name, tls_record_value,
 };
+pub use rotating::{KeyRotation, RotationState};
+pub use rotation::{RotationOptions, Wait};
 pub use round::Round;
 pub use service::{Domains, DomainsError, DomainsOptions, Published};
 pub use signing::InName;

@@ -14,12 +14,15 @@ use super::check::{KeyInDns, PublishedSpf, SpfTrial};
 use super::dkim;
 use super::keyring::{Keyring, KeyringError};
 use super::records::{DnsRecord, ServiceNames, advice, records, rua_address};
-use super::{check, standing};
+use super::rotation::RotationOptions;
+use super::{check, rotation, standing};
 use crate::base::clock::Clock;
 use crate::base::{DomainName, DomainStatus, Purpose};
 use crate::dns::{Dns, Freshness};
 use crate::metrics::Metrics;
-use crate::store::{DkimKey, Domain, DomainDns, DomainFinding, IpAddress, Kept, NewDkimKey, Store, StoreError};
+use crate::store::{
+    DkimKey, Domain, DomainDns, DomainFinding, IpAddress, Kept, KeyRole, NewDkimKey, RotationStep, Store, StoreError,
+};
 
 /// What a domain's DNS is looked after with.
 #[derive(Debug)]
@@ -40,6 +43,8 @@ pub struct DomainsOptions {
     pub domains_in_flight_max: usize,
     /// Domains that the background begins to look at in a second.
     pub domains_per_second_max: u32,
+    /// How long a domain takes from one DKIM key to the next.
+    pub rotation: RotationOptions,
 }
 
 impl DomainsOptions {
@@ -54,6 +59,7 @@ impl DomainsOptions {
             check_time_max: Duration::from_secs(9),
             domains_in_flight_max: 64,
             domains_per_second_max: 100,
+            rotation: RotationOptions::default(),
         }
     }
 }
@@ -73,6 +79,12 @@ pub enum DomainsError {
     /// The domain is gone.
     #[error("the domain was removed meanwhile")]
     Gone,
+    /// Where the domain stands forbids it. One sentence.
+    #[error("{0}")]
+    Refused(String),
+    /// Name servers did not answer. One sentence.
+    #[error("{0}")]
+    Unread(String),
     /// The system gives no random numbers, or the process is stopping.
     #[error("no key could be made")]
     NoKey,
@@ -190,18 +202,24 @@ impl Domains {
     fn publish(&self, domain: &Domain, dns: DomainDns) -> Published {
         let names = self.names();
         let mut records = records(domain, &dns, names);
-        let is_lost = dns.dkim.as_ref().is_some_and(|key| self.is_lost(&key.sealed_with));
-        for record in records
-            .iter_mut()
-            .filter(|record| record.purpose == Purpose::Dkim && is_lost)
-        {
-            // A key that cannot sign must not be published.
-            record.suggestion = None;
-            record.problem = Some(format!(
-                "The private key of this record is lost, because the master key that it was encrypted with is not here. Bring \
-                 the master key back, or replace the key: tallymark domains dkim-key --renew {}",
-                domain.name
-            ));
+        for record in &mut records {
+            let (sealed, command) = match record.purpose {
+                Purpose::Dkim => (dns.dkim.as_ref().map(|key| &key.sealed_with), "dkim-key --renew"),
+                Purpose::DkimRotation => (
+                    dns.rotation.as_ref().and_then(|key| key.sealed_with.as_ref()),
+                    "rotate-dkim --cancel",
+                ),
+                _ => continue,
+            };
+            if sealed.is_some_and(|sealed| self.is_lost(sealed)) {
+                // A key that cannot sign must not be published.
+                record.suggestion = None;
+                record.problem = Some(format!(
+                    "The private key of this record is lost, because the master key that it was encrypted with is not here. \
+                     Bring the master key back, or replace the key: tallymark domains {command} {}",
+                    domain.name
+                ));
+            }
         }
         Published {
             records,
@@ -212,7 +230,7 @@ impl Domains {
     }
 
     /// Whether a private key was encrypted with a key that is not here.
-    fn is_lost(&self, sealed: &[u8]) -> bool {
+    pub(super) fn is_lost(&self, sealed: &[u8]) -> bool {
         self.keyring().is_none_or(|keyring| keyring.knows(sealed).is_err())
     }
 
@@ -266,9 +284,10 @@ impl Domains {
         let (Some(known), Some(old)) = (known, old) else {
             return self.make_key(domain).await.map(drop);
         };
-        let key = self.fresh_key(domain, dkim::next_selector(&known.selector)).await?;
+        let made = known.selectors_made + 1;
+        let key = self.fresh_key(domain, dkim::selector(made)).await?;
         let is_done = store
-            .replace_dkim_key(domain.id, &old, &key, self.0.clock.now())
+            .replace_dkim_key(domain.id, (&old, made), &key, self.0.clock.now())
             .await?;
         is_done.then_some(()).ok_or(DomainsError::Gone)
     }
@@ -282,32 +301,36 @@ impl Domains {
         let Some(keyring) = self.keyring() else {
             return Ok(0);
         };
-        let (mut after, mut done) = (i64::MIN, 0);
-        loop {
-            let page = self.0.store.sealed_dkim_keys(after, RESEAL_PAGE).await?;
-            let Some((last, ..)) = page.last() else {
-                return Ok(done);
-            };
-            after = last.0;
-            for (domain, public_id, sealed) in page {
-                if !keyring.is_current(&sealed)
-                    && let Ok(secret) = keyring.open(&public_id, &sealed)
-                {
-                    let again = keyring.seal(&public_id, &secret)?;
-                    done += u64::from(self.0.store.reseal_dkim_key(domain, &sealed, &again).await?);
+        let mut done = 0;
+        // A key that begins to sign between the two is found twice rather than never.
+        for role in [KeyRole::Next, KeyRole::Signing] {
+            let mut after = i64::MIN;
+            loop {
+                let page = self.0.store.sealed_dkim_keys(role, after, RESEAL_PAGE).await?;
+                let Some((last, ..)) = page.last() else { break };
+                after = last.0;
+                for (domain, public_id, sealed) in page {
+                    if !keyring.is_current(&sealed)
+                        && let Ok(secret) = keyring.open(&public_id, &sealed)
+                    {
+                        let (place, again) = ((domain, role), keyring.seal(&public_id, &secret)?);
+                        done += u64::from(self.0.store.reseal_dkim_key(place, &sealed, &again).await?);
+                    }
                 }
             }
         }
+        Ok(done)
     }
 
-    /// The public ids of the domains whose private keys were encrypted with a key that is not here.
+    /// The public ids of the domains whose private keys that sign were encrypted with a key that is not here.
     ///
     /// # Errors
     /// [`DomainsError::Store`].
     pub async fn lost_keys(&self) -> Result<Vec<String>, DomainsError> {
         let (mut after, mut lost) = (i64::MIN, Vec::new());
         loop {
-            let page = self.0.store.sealed_dkim_keys(after, RESEAL_PAGE).await?;
+            let signing = KeyRole::Signing;
+            let page = self.0.store.sealed_dkim_keys(signing, after, RESEAL_PAGE).await?;
             let Some((last, ..)) = page.last() else {
                 return Ok(lost);
             };
@@ -364,14 +387,14 @@ impl Domains {
         Ok(self.0.made.get_or_init(|| made))
     }
 
-    async fn make_key(&self, domain: &Domain) -> Result<Option<DkimKey>, DomainsError> {
-        let key = self.fresh_key(domain, dkim::SELECTOR.to_owned()).await?;
+    pub(super) async fn make_key(&self, domain: &Domain) -> Result<Option<DkimKey>, DomainsError> {
+        let key = self.fresh_key(domain, dkim::selector(1)).await?;
         self.0.store.add_dkim_key(domain.id, &key, self.0.clock.now()).await?;
         // Another may have been first: then that one's it is.
         Ok(self.0.store.domain_dns(domain.id).await?.dkim)
     }
 
-    async fn fresh_key(&self, domain: &Domain, selector: String) -> Result<NewDkimKey, DomainsError> {
+    pub(super) async fn fresh_key(&self, domain: &Domain, selector: String) -> Result<NewDkimKey, DomainsError> {
         let keyring = self.keyring_to_seal()?;
         // Never closed: it always gives a permit.
         let _permit = self.0.making.acquire().await;
@@ -399,6 +422,8 @@ impl Domains {
             domain: domain.id,
             at,
             updated_at: domain.updated_at,
+            rotation: rotation::sight(&known, &found.records),
+            selector: known.dkim.map(|key| key.selector),
             records: found.records,
             own_networks: found.own_networks,
         })
@@ -407,9 +432,16 @@ impl Domains {
     /// Keeps what was found; every change of status is logged and counted.
     pub(super) async fn keep(&self, found: &[DomainFinding]) -> Result<Vec<Kept>, DomainsError> {
         let now = self.0.clock.now();
-        let decide = |standing: &_, found: &_| standing::decide(standing, found, now);
+        let decide = |standing: &_, found: &_| {
+            let decision = standing::decide(standing, found, now);
+            self.with_rotation(decision, standing, found, now)
+        };
         let kept = self.0.store.keep_checks(found, &decide).await?;
-        for Kept { domain, before, after } in kept.iter().copied() {
+        for kept in kept.iter().copied() {
+            log_rotation(kept);
+            let Kept {
+                domain, before, after, ..
+            } = kept;
             self.0.metrics.count_domain_check(after.word());
             if before != after {
                 self.0.metrics.count_domain_change(before.word(), after.word());
@@ -429,6 +461,11 @@ impl Domains {
         &self.0.store
     }
 
+    /// The settings.
+    pub(super) fn options(&self) -> &DomainsOptions {
+        &self.0.options
+    }
+
     /// The clock.
     pub fn clock(&self) -> &Clock {
         &self.0.clock
@@ -445,3 +482,17 @@ impl Domains {
 }
 
 const RESEAL_PAGE: u32 = 200;
+
+fn log_rotation(kept: Kept) {
+    let domain = kept.domain;
+    match kept.rotation {
+        Some(RotationStep::Publish { .. }) => {
+            tracing::info!(%domain, "the record of a domain's next DKIM key is there")
+        }
+        Some(RotationStep::Unpublish) => {
+            tracing::warn!(%domain, "the record of a domain's next DKIM key is gone: the key before keeps signing");
+        }
+        Some(RotationStep::Switch { .. }) => tracing::info!(%domain, "a domain signs with its next DKIM key"),
+        None => {}
+    }
+}

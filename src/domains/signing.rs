@@ -5,6 +5,7 @@ use mail_auth::common::crypto::{RsaKey, Sha256};
 use mail_auth::common::headers::HeaderWriter as _;
 use mail_auth::dkim::DkimSigner;
 
+use super::records::records;
 use super::service::{Domains, DomainsError};
 use crate::base::{DomainName, DomainStatus, Purpose, TlsMode};
 use crate::store::Domain;
@@ -87,18 +88,18 @@ impl Domains {
     /// The key of a domain, if it can be used here and the last look found it in DNS.
     async fn signer(&self, domain: &Domain) -> Result<Option<Signer>, DomainsError> {
         let dns = self.store().domain_dns(domain.id).await?;
-        let is_published = |purpose| dns.checks.iter().any(|one| one.purpose == purpose && one.verified);
-        let (Some(key), true) = (&dns.dkim, is_published(Purpose::Dkim)) else {
-            return Ok(None);
-        };
-        let Some(sealed) = self.store().sealed_dkim_key(domain.id).await? else {
+        let records = records(domain, &dns, self.names());
+        let is_published = records.iter().any(|one| one.purpose == Purpose::Dkim && one.verified);
+        // The selector and the private key are read at once: between two reads the domain may change its key.
+        let key = self.store().signing_key(domain.id).await?.filter(|_| is_published);
+        let Some((selector, sealed)) = key else {
             return Ok(None);
         };
         // A lost key is told of at the start, and where the domain is shown.
         let opened = self.open(&domain.public_id, &sealed).ok();
         Ok(opened.map(|opened| Signer {
             domain: domain.name.to_string(),
-            selector: key.selector.clone(),
+            selector,
             key: opened,
         }))
     }

@@ -34,6 +34,7 @@ pub fn decide(standing: &Standing, found: &DomainFinding, now: Millis) -> Decisi
         next_check_at: 0,
         checks,
         own_networks: found.own_networks.as_ref().unwrap_or(&standing.own_networks).clone(),
+        rotation: None,
     };
     if is_complete {
         decision.status = DomainStatus::Verified;
@@ -130,6 +131,8 @@ mod tests {
             missed_at: None,
             checks: Vec::new(),
             own_networks: Vec::new(),
+            selector: None,
+            rotation: None,
         }
     }
 
@@ -174,6 +177,8 @@ mod tests {
                     record(Purpose::Bimi, Missing),
                 ],
                 own_networks: None,
+                selector: None,
+                rotation: None,
             };
             let decision = decide(&standing, &found, now);
             assert_eq!(decision.status, expect, "at {minute}");
@@ -286,6 +291,8 @@ mod tests {
                     updated_at: NOW,
                     records: vec![record(Purpose::Spf, Silent)],
                     own_networks: None,
+                    selector: None,
+                    rotation: None,
                 };
                 let next = decide(&standing, &found, NOW).next_check_at - NOW;
                 assert!((low..=high).contains(&next), "{next}");

@@ -47,8 +47,8 @@ impl ApiError {
         Self::usual(ErrorCode::RequestTimeout)
     }
 
-    /// 409: the object exists already.
-    pub fn conflict(message: &'static str) -> Self {
+    /// 409: the object exists already, or where it stands forbids this.
+    pub fn conflict(message: impl Into<String>) -> Self {
         Self::new(ErrorCode::Conflict, message)
     }
 
@@ -113,8 +113,8 @@ impl ApiError {
         }
     }
 
-    /// 503 with a reason: this node cannot do its work.
-    pub fn not_ready(message: &'static str) -> Self {
+    /// 503 with a reason: this node cannot do its work, or others do not answer it.
+    pub fn not_ready(message: impl Into<String>) -> Self {
         Self {
             retry_after_seconds: Some(5),
             ..Self::new(ErrorCode::Unavailable, message)
@@ -194,6 +194,8 @@ impl From<DomainsError> for ApiError {
         match error {
             DomainsError::Store(error) => Self::from(&error),
             DomainsError::Gone => Self::not_found("Domain"),
+            DomainsError::Refused(message) => Self::conflict(message),
+            DomainsError::Unread(message) => Self::not_ready(message),
             DomainsError::NotSetUp(_) => {
                 tracing::warn!(%error, "a request was refused because of what this installation lacks");
                 Self::unavailable()

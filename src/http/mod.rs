@@ -73,6 +73,7 @@ mod report_record;
 mod reports;
 mod request_scope;
 mod result_filter;
+mod rotation;
 mod routes;
 mod search;
 mod seats;

@@ -18,8 +18,8 @@ use super::{
     api_keys, arrivals, attention, breakdown, channels, decisions, digests, domains, elsewhere, export,
     failure_reports, figures, findings, hand_in, inbound, mail_links, openapi, overview, overview_choice,
     owner_changes, paging, plausibility, posting, proof, quarantine, range, readiness, receipts, refused,
-    report_record, reports, search, selectors, senders, service, simulate, source, spf, thresholds, tls, tls_token,
-    trust, upload, webhooks,
+    report_record, reports, rotation, search, selectors, senders, service, simulate, source, spf, thresholds, tls,
+    tls_token, trust, upload, webhooks,
 };
 use crate::api::{
     AcceptedAnswer, AnyObject, ApiKeyWithSecret, Arrivals, Attention, ChannelDeliveryList, ChannelInput, ChannelList,
@@ -29,9 +29,9 @@ use crate::api::{
     MessageDetail, MessageGroups, MessageList, Overview, OwnerChangeBody, OwnerChangeInput, OwnerChangeList,
     PlausibilityBody, ProofBody, Readiness, ReadinessBody, ReceiptList, RecordBody, RefusedList, Removed,
     RemovedInBoth, ReplayInput, Replayed, ReportBody, ReportItem, ReportList, ReporterInput, ReporterList, RotateInput,
-    SearchList, SelectorList, SenderDecisionBody, SenderDecisionInput, SenderDecisionList, SenderList, ServiceList,
-    SignatureList, SimulationBody, SimulationInput, SnoozeInput, SourceDetail, SourceDomainList, SourceList,
-    SpfUsageBody, StatsBody, SubdomainList, Success, Taken, ThresholdList, ThresholdPatch, TlsFailureList,
+    RotationOne, SearchList, SelectorList, SenderDecisionBody, SenderDecisionInput, SenderDecisionList, SenderList,
+    ServiceList, SignatureList, SimulationBody, SimulationInput, SnoozeInput, SourceDetail, SourceDomainList,
+    SourceList, SpfUsageBody, StatsBody, SubdomainList, Success, Taken, ThresholdList, ThresholdPatch, TlsFailureList,
     TlsReportBody, TlsReportList, TlsStats, TlsTokenBody, TlsTokenMade, TrustBody, TrustPatch, VerifyOne, WebhookInput,
     WebhookList, WebhookOne, WebhookPatch, WebhookTested, WebhookWithSecret,
 };
@@ -108,6 +108,7 @@ fn table() -> Vec<Entry> { let mut table = vec![
     table.extend(beside());
     table.extend(telling());
     table.extend(handing_in());
+    table.extend(rotating());
     table
 }
 
@@ -179,10 +180,20 @@ fn handing_in() -> Vec<Entry> { vec![
     delete("/domains/{id}/tls/address",                                Write,   tls_token::remove,     "Remove the address that TLS reports are posted to").answers::<Removed>(200),
 ] }
 
+/// From one DKIM key of a domain to the next.
+#[rustfmt::skip]
+fn rotating() -> Vec<Entry> { vec![
+    get   ("/domains/{id}/dkim/rotate",                                Read,    rotation::show,        "Show how far a domain is from one DKIM key to the next").answers::<RotationOne>(200),
+    post  ("/domains/{id}/dkim/rotate",                                Write,   rotation::start,       "Make the DKIM key that a domain signs with next").also(NO_ROTATION).answers::<RotationOne>(200),
+    post  ("/domains/{id}/dkim/rotate/activate",                       Write,   rotation::activate,    "Let the next DKIM key sign").with(ACTIVATION).also(NOT_ACTIVATED).answers::<RotationOne>(200),
+    delete("/domains/{id}/dkim/rotate",                                Write,   rotation::cancel,      "Forget the next DKIM key, which does not sign yet").also(SIGNS_ALREADY).answers::<RotationOne>(200),
+] }
+
 /// What query strings may have.
 type Parameters = &'static [&'static [Parameter]];
 
 const DELIVERIES: Parameters = &[paging::PARAMETERS];
+const ACTIVATION: Parameters = &[rotation::PARAMETERS];
 const PERIOD: Parameters = &[digests::PARAMETERS];
 const DAYS: Parameters = &[range::DAYS];
 const RECEIPTS: Parameters = &[receipts::PARAMETERS];
@@ -234,6 +245,23 @@ const SET_ASIDE: Parameters = &[paging::PARAMETERS, paging::AFTER_NUMBER, quaran
 /// Errors of single routes: a status, and when it is answered.
 type Also = &'static [(u16, &'static str)];
 
+const NO_ROTATION: Also = &[
+    (
+        409,
+        "The key before is still kept, the domain has no key, no selector is free, or the first request with this \
+         Idempotency-Key still runs.",
+    ),
+    (503, "DNS did not say which selectors are free. Nothing changed."),
+];
+const NOT_ACTIVATED: Also = &[
+    (
+        409,
+        "There is no next key, its record is not in DNS or is another one, the wait is not over, or the first request with \
+         this Idempotency-Key still runs. Nothing changed.",
+    ),
+    (503, "DNS could not be read. Nothing changed."),
+];
+const SIGNS_ALREADY: Also = &[(409, "The next key signs already.")];
 const NOT_SHOWN: Also = &[(404, "The installation does not show its metrics to this client.")];
 const FORWARDED: &str =
     "Done, for a mail that a mail provider forwarded: some of them take no other status for success.";

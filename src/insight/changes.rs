@@ -2,9 +2,10 @@
 
 use std::cmp::Reverse;
 
-use crate::base::{ChangeId, Day, Millis, words};
+use crate::base::{ChangeId, Day, Millis, Purpose, words};
 use crate::store::{
-    Actor, ChangeKind, Domain, FindingFilter, FindingKind, OwnerChange, SenderDecision, Store, StoreError, Subject,
+    Actor, ChangeKind, Domain, FindingFilter, FindingKind, OwnerChange, SenderDecision, Store, StoreError,
+    StoredFinding, Subject,
 };
 
 /// How long changes are looked back for, and how many are listed, the newest first.
@@ -88,7 +89,9 @@ pub async fn changes(
         now,
     };
     let records = store.findings_of(&[domain.id], &filter, CHANGES_MAX as u32).await?;
-    let records = records.into_iter().map(|(_, finding)| Change {
+    // A key that does not sign changes nothing about mail.
+    let is_in_force = |(_, finding): &(_, StoredFinding)| finding.subject != Purpose::DkimRotation.word();
+    let records = records.into_iter().filter(is_in_force).map(|(_, finding)| Change {
         at: finding.opened_at,
         cause: ChangeCause::Record,
         subject: finding.subject,

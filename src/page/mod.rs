@@ -38,6 +38,7 @@ mod query;
 mod readiness;
 mod receipts;
 mod reports;
+mod rotation;
 mod search;
 mod selectors;
 mod senders;
@@ -187,6 +188,9 @@ fn forms() -> Router<PageState> {
         )
         .route("/add", get(setup::add_form).post(setup::add))
         .route("/view/{id}/verify", post(setup::verify))
+        .route("/view/{id}/dkim/rotate", post(rotation::start))
+        .route("/view/{id}/dkim/rotate/activate", post(rotation::activate))
+        .route("/view/{id}/dkim/rotate/cancel", post(rotation::cancel))
         .route("/view/{id}/tls/address", post(tls_address::create))
         .route("/view/{id}/tls/address/remove", post(tls_address::remove))
         .route("/view/{id}/settings", get(settings::form).post(settings::save))

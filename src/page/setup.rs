@@ -12,6 +12,7 @@ use super::history;
 use super::layout::{self, Place};
 use super::parts::{copy, hostile, plain, time};
 use super::query::Asked;
+use super::rotation;
 use super::tabs::{Tab, below, find, page};
 use super::tls_address;
 use super::visitor::{Bare, Visitor};
@@ -99,9 +100,12 @@ fn add_page(visitor: &Visitor, form: &AddForm, failure: Option<&Failure>) -> Mar
 pub(super) async fn show(visitor: Visitor, Path(id): Path<String>, asked: Asked) -> Result<Markup, Failure> {
     let domain = find(&visitor, &id).await?;
     let (required, more): (Vec<_>, Vec<_>) = domain.dns_records.iter().partition(|record| record.required);
-    let (operator, optional): (Vec<_>, Vec<_>) = more
+    let (operator, more): (Vec<_>, Vec<_>) = more
         .into_iter()
         .partition(|record| record.purpose == "dmarc_authorization");
+    let (other_keys, optional): (Vec<_>, Vec<_>) =
+        more.into_iter().partition(|record| record.purpose == "dkim_rotation");
+    let rotation = rotation::card(&visitor, &id).await?;
     let changes = history::changes(&visitor, &id)?.await?;
     let address = tls_address::card(&visitor, &id).await?;
     let done = required.iter().filter(|record| record.verified).count();
@@ -152,6 +156,8 @@ pub(super) async fn show(visitor: Visitor, Path(id): Path<String>, asked: Asked)
             p .small.muted { "The domain is verified without them. Each makes something more possible." }
             @for record in optional { (record_card(record)) }
         }
+        (rotation)
+        @for record in other_keys { (record_card(record)) }
         (address)
         @if !operator.is_empty() {
             h2 { "What the operator publishes" }
@@ -174,6 +180,7 @@ fn record_card(record: &DnsRecordBody) -> Markup {
     };
     let whose = match (record.purpose.as_ref(), record.required) {
         ("dmarc_authorization", _) => Some("for the operator"),
+        ("dkim_rotation", _) => Some("for the change of the key"),
         (_, true) => None,
         (_, false) => Some("optional"),
     };
@@ -281,6 +288,7 @@ fn purpose(word: &str) -> &str {
     match word {
         "spf" => "SPF: who may send",
         "dkim" => "DKIM: how mail is signed",
+        "dkim_rotation" => "DKIM: the other key",
         "dmarc" => "DMARC: policy, and where reports go",
         "dmarc_authorization" => "Permission for its reports to be sent here",
         "return_path" => "Return path",

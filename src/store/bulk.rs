@@ -306,8 +306,14 @@ bulk! {
         "domains", &[int("domains.domain_id")],
         "select domains.domain_id, domains.account_id, domains.status, domains.created_at, domains.verified_at, \
              domains.last_checked_at, domains.misses, domains.missed_at, domain_checks.checks, \
-             domain_checks.own_networks, domains.updated_at \
-         from domains left join domain_checks on domain_checks.domain_id = domains.domain_id",
+             domain_checks.own_networks, domains.updated_at, dkim_keys.selector, \
+             dkim_rotations.selector as rotation_selector, dkim_rotations.public_key as rotation_public_key, \
+             substr(dkim_rotations.sealed_key, 1, 9) as rotation_sealed_with, dkim_rotations.started_at, \
+             dkim_rotations.published_at, dkim_rotations.activates_after, dkim_rotations.switched_at, \
+             dkim_rotations.retire_after \
+         from domains left join domain_checks on domain_checks.domain_id = domains.domain_id \
+         left join dkim_keys on dkim_keys.domain_id = domains.domain_id \
+         left join dkim_rotations on dkim_rotations.domain_id = domains.domain_id",
     );
 
     /// Writes what was found of the records of domains. Primary key.

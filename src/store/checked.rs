@@ -10,6 +10,8 @@ use crate::base::{AccountId, DomainId, DomainStatus, Millis, Network, Purpose};
 pub struct DomainDns {
     /// `None` until the first request for what the domain must publish.
     pub dkim: Option<DkimKey>,
+    /// The key that signs next, or the one that signed before; `None` unless the domain changes its key.
+    pub rotation: Option<OtherKey>,
     /// What was found of each record when it was last looked at; nothing before the first time.
     pub checks: Vec<RecordCheck>,
     /// `None`: it sends from the shared addresses.
@@ -29,6 +31,8 @@ pub struct DkimKey {
     pub created_at: Millis,
     /// The beginning of the encrypted private half: it names the key that it was encrypted with (`domains/keyring.rs`).
     pub sealed_with: Vec<u8>,
+    /// How many selectors the domain has been given: none is given twice.
+    pub selectors_made: u32,
 }
 
 /// A key for a domain; its private half reaches the store encrypted.
@@ -37,6 +41,71 @@ pub struct NewDkimKey {
     pub selector: String,
     pub public_key: Vec<u8>,
     pub sealed_key: Vec<u8>,
+}
+
+/// The key of a domain that does not sign: the next one, or the one before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtherKey {
+    pub selector: String,
+    /// RSA, DER of a SubjectPublicKeyInfo (RFC 5280).
+    pub public_key: Vec<u8>,
+    /// The beginning of the encrypted private half; `None` once it has signed for the last time.
+    pub sealed_with: Option<Vec<u8>>,
+    pub started_at: Millis,
+    pub stage: RotationStage,
+}
+
+/// How far a rotation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RotationStage {
+    /// The record of the next key is not in DNS.
+    PendingDns,
+    /// It is there.
+    Ready {
+        /// When it was first seen.
+        published_at: Millis,
+        /// When the next key may sign.
+        activates_after: Millis,
+    },
+    /// The next key signs, and this is the one before.
+    Retiring {
+        /// Since when the next key signs.
+        switched_at: Millis,
+        /// When this one is forgotten at the latest.
+        retire_after: Millis,
+    },
+}
+
+/// What a look at DNS saw of the record of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sight {
+    /// Exactly this key.
+    Seen,
+    /// Nothing, or something else.
+    Absent,
+    /// DNS could not be asked.
+    Unread,
+}
+
+/// What a look at DNS saw of the key that does not sign.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RotationSight {
+    pub selector: String,
+    pub sight: Sight,
+}
+
+/// A step from one key to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RotationStep {
+    /// The record of the next key is there.
+    Publish {
+        published_at: Millis,
+        activates_after: Millis,
+    },
+    /// It is there no longer.
+    Unpublish,
+    /// The next key signs from now on.
+    Switch { switched_at: Millis, retire_after: Millis },
 }
 
 /// What was found of one record that a domain must publish.
@@ -133,6 +202,10 @@ pub struct DomainFinding {
     pub at: Millis,
     /// [`super::Domain::updated_at`] of the settings that it looked for.
     pub updated_at: Millis,
+    /// Selector of the key that it looked for as the one that signs.
+    pub selector: Option<String>,
+    /// What it saw of the key that signs next, or signed before.
+    pub rotation: Option<RotationSight>,
     pub records: Vec<RecordFinding>,
     /// Networks of its own SPF record; `None` if DNS did not answer: the known ones stay.
     pub own_networks: Option<Vec<Network>>,
@@ -154,6 +227,9 @@ pub struct Standing {
     pub checks: Vec<RecordCheck>,
     /// Networks of its own SPF record.
     pub own_networks: Vec<Network>,
+    /// Selector of the key that signs.
+    pub selector: Option<String>,
+    pub rotation: Option<OtherKey>,
 }
 
 /// What a check makes of a domain.
@@ -167,6 +243,8 @@ pub struct Decision {
     pub checks: Vec<RecordCheck>,
     /// Networks of its own SPF record.
     pub own_networks: Vec<Network>,
+    /// The next step from one key to the next.
+    pub rotation: Option<RotationStep>,
 }
 
 /// A purpose as its word.

@@ -4,9 +4,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use super::checked::{Decision, DkimKey, DomainDns, DomainFinding, NewDkimKey, RecordCheck, Standing};
+use super::checked::{Decision, DkimKey, DomainDns, DomainFinding, NewDkimKey, RecordCheck, RotationStep, Standing};
 use super::db::{Args, Conn, Row};
 use super::memory::Memory;
+use super::rotations;
 use super::sql::sql;
 use super::{CLOCKS_DIFFER_MAX, Domain, Event, EventKind, Store, StoreError, bulk, outbox, record_changes};
 use crate::base::{AccountId, DomainId, DomainStatus, Millis, Network};
@@ -17,6 +18,21 @@ pub struct Kept {
     pub domain: DomainId,
     pub before: DomainStatus,
     pub after: DomainStatus,
+    /// The step that its rotation took from one key to the next.
+    pub rotation: Option<RotationStep>,
+}
+
+/// Which key of a domain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyRole {
+    Signing,
+    /// Of a rotation.
+    Next,
+}
+
+impl KeyRole {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Signing, Self::Next];
 }
 
 /// Behind which domain a page of due ones begins.
@@ -52,10 +68,13 @@ impl Store {
                 public_key: row.blob("public_key")?.to_vec(),
                 created_at: row.int("created_at")?,
                 sealed_with: row.blob("sealed_with")?.to_vec(),
+                selectors_made: u32::try_from(row.int("selectors_made")?)
+                    .map_err(|_| StoreError::damaged("dkim_keys", domain, "has an impossible number of selectors"))?,
             })
         });
         Ok(DomainDns {
             dkim: dkim.transpose()?,
+            rotation: rotations::rotation(&row, domain)?,
             dedicated_ip: row.opt_int("ip_id")?.map(|_| super::ips::ip(&row)).transpose()?,
             checks: checks(&row, domain)?,
             own_networks: own_networks(&row, domain)?,
@@ -79,38 +98,50 @@ impl Store {
         Ok(added)
     }
 
-    /// Gives a domain another key in place of the one that it has. False if it has none, or no longer the one whose
-    /// private half is `old`.
+    /// Gives a domain another key in place of the one that it has. `made` is the number of selectors that it has been given,
+    /// with this one. False if it has no key, no longer the one whose private half is `old`, or as many selectors already.
     pub async fn replace_dkim_key(
         &self,
         domain: DomainId,
-        old: &[u8],
+        (old, made): (&[u8], u32),
         key: &NewDkimKey,
         now: Millis,
     ) -> Result<bool, StoreError> {
         let args = Args::default().int(domain.0).text(&key.selector);
         let args = args.blob(&key.public_key).blob(&key.sealed_key).int(now).blob(old);
-        self.change(sql!("dkim_key_replace"), args).await
+        self.change_held(domain, sql!("dkim_key_replace"), args.int(made.into()))
+            .await
     }
 
-    /// The private half of a domain's key, encrypted.
-    pub async fn sealed_dkim_key(&self, domain: DomainId) -> Result<Option<Vec<u8>>, StoreError> {
+    /// The selector of the key that a domain signs with, and its private half, encrypted.
+    pub async fn signing_key(&self, domain: DomainId) -> Result<Option<(String, Vec<u8>)>, StoreError> {
         let mut conn = self.read().await?;
         let row = Conn(&mut conn)
             .first(sql!("dkim_key_sealed"), Args::default().int(domain.0))
             .await?;
-        row.map(|row| Ok(row.blob("sealed_key")?.to_vec())).transpose()
+        row.map(|row| Ok((row.text("selector")?, row.blob("sealed_key")?.to_vec())))
+            .transpose()
+    }
+
+    /// The private half of the key that a domain signs with, encrypted.
+    pub async fn sealed_dkim_key(&self, domain: DomainId) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.signing_key(domain).await?.map(|(_, sealed)| sealed))
     }
 
     /// Encrypted keys behind domain number `after`, at most `limit`: the domain, its public id, the key.
     pub async fn sealed_dkim_keys(
         &self,
+        role: KeyRole,
         after: i64,
         limit: u32,
     ) -> Result<Vec<(DomainId, String, Vec<u8>)>, StoreError> {
+        let statement = match role {
+            KeyRole::Signing => sql!("dkim_key_after"),
+            KeyRole::Next => sql!("dkim_rotation_after"),
+        };
         let mut conn = self.read().await?;
         let rows = Conn(&mut conn)
-            .all(sql!("dkim_key_after"), Args::default().int(after).int(limit.into()))
+            .all(statement, Args::default().int(after).int(limit.into()))
             .await?;
         rows.iter()
             .map(|row| {
@@ -124,9 +155,18 @@ impl Store {
     }
 
     /// Replaces the encrypted form of a domain's private key. False if it is no longer `old`.
-    pub async fn reseal_dkim_key(&self, domain: DomainId, old: &[u8], new: &[u8]) -> Result<bool, StoreError> {
+    pub async fn reseal_dkim_key(
+        &self,
+        (domain, role): (DomainId, KeyRole),
+        old: &[u8],
+        new: &[u8],
+    ) -> Result<bool, StoreError> {
         let args = Args::default().int(domain.0).blob(new).blob(old);
-        self.change(sql!("dkim_key_reseal"), args).await
+        let statement = match role {
+            KeyRole::Signing => sql!("dkim_key_reseal"),
+            KeyRole::Next => sql!("dkim_rotation_reseal"),
+        };
+        self.change_held(domain, statement, args).await
     }
 
     /// The accounts with domains whose check is due at `now`.
@@ -171,7 +211,7 @@ impl Store {
 
     /// Keeps what was found, in one transaction. `decide` says what it makes of each domain. A domain that was looked at
     /// again meanwhile, by a later look (but none of the far future, by a clock that was ahead), keeps what that found, and is not in the answer; nor is one that is gone, or
-    /// whose settings were changed since they were looked for: its check stays due.
+    /// whose settings or key were changed since they were looked for: its check stays due.
     pub async fn keep_checks(
         &self,
         found: &[DomainFinding],
@@ -191,7 +231,8 @@ impl Store {
             let updated_at = row.int("updated_at")?;
             let is_news = |found: &&DomainFinding| {
                 let is_later = |last| last <= found.at || last > found.at.saturating_add(CLOCKS_DIFFER_MAX);
-                found.updated_at == updated_at && standing.last_checked_at.is_none_or(is_later)
+                let is_same = found.updated_at == updated_at && found.selector == standing.selector;
+                is_same && standing.last_checked_at.is_none_or(is_later)
             };
             if let Some(found) = latest.filter(is_news) {
                 let decision = decide(&standing, found);
@@ -218,6 +259,11 @@ impl Store {
             args.push_text(&to_json(&decision.own_networks));
         })
         .await?;
+        for (standing, decision, _) in &moved {
+            if let (Some(rotation), Some(step)) = (&standing.rotation, decision.rotation) {
+                rotations::take(&mut conn, standing.domain, &rotation.selector, step).await?;
+            }
+        }
         tell(&mut conn, memory, &moved).await?;
         record_changes::tell(&mut conn, memory, &moved).await?;
         write.commit().await?;
@@ -225,6 +271,7 @@ impl Store {
             domain: standing.domain,
             before: standing.status,
             after: decision.status,
+            rotation: decision.rotation,
         };
         Ok(moved.iter().map(kept).collect())
     }
@@ -284,6 +331,8 @@ fn standing(row: &Row) -> Result<Standing, StoreError> {
         missed_at: row.opt_int("missed_at")?,
         checks: checks(row, domain)?,
         own_networks: own_networks(row, domain)?,
+        selector: row.opt_text("selector")?,
+        rotation: rotations::rotation(row, domain)?,
     })
 }
 

@@ -194,6 +194,7 @@ impl Store {
             sql!("domain_clear_owner_changes"),
             sql!("domain_clear_findings"),
             sql!("domain_clear_dkim_key"),
+            sql!("domain_clear_dkim_rotation"),
             sql!("domain_clear_tls_reports"),
             sql!("domain_clear_daily_tls"),
             sql!("domain_clear_failure_reports"),

@@ -73,6 +73,7 @@ mod rereads;
 mod retention;
 mod rollup;
 mod room;
+mod rotations;
 mod seen;
 mod sessions;
 mod set_aside;
@@ -103,10 +104,10 @@ pub use arrivals::ReportArrival;
 pub use bulk::bulk_statements;
 pub use channels::ChannelChanges;
 pub use checked::{
-    Decision, DkimKey, DomainDns, DomainFinding, NewDkimKey, RecordCheck, RecordFinding, RecordState, Standing,
-    Suggestion,
+    Decision, DkimKey, DomainDns, DomainFinding, NewDkimKey, OtherKey, RecordCheck, RecordFinding, RecordState,
+    RotationSight, RotationStage, RotationStep, Sight, Standing, Suggestion,
 };
-pub use checks::{DueCursor, Kept};
+pub use checks::{DueCursor, Kept, KeyRole};
 pub use commit::{CommitOptions, DayQuota, FreshDomain, KeepLimits, Undecided, UndecidedCheck};
 pub use confirmed::ConfirmedNames;
 pub use copy::Copied;
@@ -145,6 +146,7 @@ pub use requests::{Begun, KEPT_REQUEST_BYTES, Memory as RequestMemory, RequestNa
 pub use rereads::{RereadLeft, RereadPiece};
 pub use retention::{Purged, Retention};
 pub use room::Admitted;
+pub use rotations::RetiringKey;
 pub use sessions::{SESSIONS_PER_KEY_MAX, Session};
 pub use set_aside::AsideGroup;
 pub use snoozes::{FindingFilter, FindingState, NewsFilter, Snoozed};

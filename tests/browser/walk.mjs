@@ -254,20 +254,37 @@ await withBrowser(options, async (context) => {
   await record.locator("button:text-is('Copied')").waitFor();
   assert.equal(await page.evaluate(() => navigator.clipboard.readText()), value);
   assert.match(value, /^v=DMARC1; p=none; rua=mailto:/);
-  const busy = await page.locator("button[data-busy]").evaluate((button) => {
+  const busy = await page.locator("button.primary[data-busy]").evaluate((button) => {
     button.form.addEventListener("submit", (event) => event.preventDefault(), { once: true });
     button.form.requestSubmit();
     return button.textContent;
   });
   assert.equal(busy, "Asking DNS…");
   await page.goto(page.url());
-  assert.equal(await text("button[data-busy]"), "Verify now");
+  assert.equal(await text("button.primary[data-busy]"), "Verify now");
   await page.click("text=Verify now");
   await page.waitForURL("**/setup?verified=true");
   await check("verified");
   assert.equal(await text("[data-purpose=spf] .chip >> nth=0"), "found");
   assert.equal(await text("[data-purpose=dmarc] .chip >> nth=0"), "missing");
   assert.ok((await text("[data-purpose=dmarc] p.bad")).length > 10);
+
+  step("the next DKIM key: made, shown with its record, and forgotten");
+  const rotation = page.locator("section:has(#rotation)");
+  await rotation.locator("button:text-is('Make the next key')").click();
+  await page.waitForURL("**/setup");
+  await check("rotation");
+  assert.equal(await rotation.locator(".chip").innerText(), "record awaited");
+  const next = page.locator("[data-purpose=dkim_rotation]");
+  assert.equal(await next.locator(".chip >> nth=0").innerText(), "missing");
+  await next.locator("button").nth(1).click();
+  await next.locator("button:text-is('Copied')").waitFor();
+  assert.match(await page.evaluate(() => navigator.clipboard.readText()), /^v=DKIM1; k=rsa; p=/);
+  // Its record was not seen, so that it cannot be made to sign.
+  assert.equal(await page.locator("text=Switch now").count(), 0);
+  await rotation.locator("button:text-is('Cancel the change')").click();
+  await rotation.locator(".chip:text-is('not under way')").waitFor();
+  assert.equal(await next.count(), 0);
 
   step("empty states say what to do");
   await page.click(".tabs a:text-is('Overview')");

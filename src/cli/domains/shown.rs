@@ -155,6 +155,7 @@ fn write_published(published: &Published, out: &mut dyn Write) -> std::io::Resul
 fn write_record(record: &DnsRecord, out: &mut dyn Write) -> std::io::Result<()> {
     let need = match (record.purpose, record.required) {
         (Purpose::DmarcAuthorization, _) => "for the operator",
+        (Purpose::DkimRotation, _) => "for the change of the key",
         (_, true) => "required",
         (_, false) => "optional",
     };

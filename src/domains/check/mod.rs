@@ -178,6 +178,21 @@ pub(super) async fn look(
     }
 }
 
+/// Looks at the record of the key that does not sign; `None` if there is no such key.
+pub(super) async fn look_at_rotation(
+    dns: &Dns,
+    domain: &Domain,
+    known: &DomainDns,
+    names: &ServiceNames,
+    time_max: Duration,
+) -> Option<RecordFinding> {
+    let look = Look::new(dns);
+    let mut wanted = wanted(domain, known, names).into_iter();
+    let record = wanted.find(|record| record.purpose == Purpose::DkimRotation)?;
+    let seen = timeout(time_max, one(&look, domain, known, names, &record)).await;
+    Some(finding(&record, names, seen.unwrap_or(Err(Unanswered::Silence))))
+}
+
 async fn one(
     look: &Look<'_>,
     domain: &Domain,
@@ -194,6 +209,10 @@ async fn one(
         }
         Purpose::Dkim => {
             let key = known.dkim.as_ref().map(|key| &*key.public_key);
+            dkim::look(look, record, key.unwrap_or_default()).await?
+        }
+        Purpose::DkimRotation => {
+            let key = known.rotation.as_ref().map(|key| &*key.public_key);
             dkim::look(look, record, key.unwrap_or_default()).await?
         }
         Purpose::Dmarc => {

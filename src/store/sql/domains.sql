@@ -85,6 +85,10 @@ delete from findings where domain_id = $1
 -- The key of a domain's mail. Primary key.
 delete from dkim_keys where domain_id = $1
 
+-- name: domain_clear_dkim_rotation
+-- The key that the domain would sign with next, or signed with before. Primary key.
+delete from dkim_rotations where domain_id = $1
+
 -- name: domain_clear_evidence
 -- Everything that a domain has in this table: one range of its primary key.
 delete from evidence where domain_id = $1
@@ -109,13 +113,20 @@ delete from tls_reports where domain_id = $1
 -- Messages set aside for a domain that goes stay with the account.
 update set_aside set domain_id = null where account_id = $1 and domain_id = $2
 
+-- name: domain_check_due
+-- Makes the next check of a domain due at $2, unless it is due earlier. Primary key.
+update domains set next_check_at = $2 where domain_id = $1 and next_check_at > $2
+
 -- name: domain_dns
--- What is known of a domain's DNS: its key without the private half, its address, what was found. Primary keys.
-select dkim_keys.selector, dkim_keys.public_key, dkim_keys.created_at, ip_addresses.ip_id, ip_addresses.account_id,
+-- What is known of a domain's DNS: its keys without the private halves, its address, what was found. Primary keys.
+select dkim_keys.selector, dkim_keys.public_key, dkim_keys.created_at, dkim_keys.selectors_made, ip_addresses.ip_id, ip_addresses.account_id,
     ip_addresses.address, domain_checks.checks, domain_checks.own_networks, substr(dkim_keys.sealed_key, 1, 9) as sealed_with,
-    domains.tls_token_hash
+    domains.tls_token_hash, dkim_rotations.selector as rotation_selector, dkim_rotations.public_key as rotation_public_key,
+    substr(dkim_rotations.sealed_key, 1, 9) as rotation_sealed_with, dkim_rotations.started_at, dkim_rotations.published_at,
+    dkim_rotations.activates_after, dkim_rotations.switched_at, dkim_rotations.retire_after
 from domains
 left join dkim_keys on dkim_keys.domain_id = domains.domain_id
+left join dkim_rotations on dkim_rotations.domain_id = domains.domain_id
 left join ip_addresses on ip_addresses.ip_id = domains.ip_id
 left join domain_checks on domain_checks.domain_id = domains.domain_id
 where domains.domain_id = $1

@@ -15,7 +15,8 @@ async fn every_purpose_is_verified_lost_and_failed(db: Database) {
     db.execute(SETTINGS).await;
     let mut named = Named::start();
     let mut world = World::new(db, named.dns(), &[]);
-    for purpose in Purpose::ALL {
+    // The other key of a domain that changes its key is never required.
+    for purpose in Purpose::ALL.iter().filter(|purpose| **purpose != Purpose::DkimRotation) {
         // Everything else is missing, and matters not.
         world = World::new(world.db, named.dns(), &[*purpose]);
         world

@@ -8,6 +8,7 @@ mod lifecycle;
 pub mod named;
 mod offers;
 mod problems;
+mod rotation;
 mod rounds;
 mod tls;
 

@@ -433,7 +433,7 @@ async fn nothing_is_offered_in_place_of_what_serves_others_or_is_not_known() {
     )
     .await;
     let world = World::new(db, named.dns(), &ALL);
-    for purpose in Purpose::ALL {
+    for purpose in Purpose::ALL.iter().filter(|purpose| **purpose != Purpose::DkimRotation) {
         let record = world.record(*purpose).await;
         assert_eq!(
             (record.state, record.suggestion),

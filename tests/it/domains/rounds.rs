@@ -116,6 +116,7 @@ async fn settings_changed_during_a_look_are_looked_at_again(db: Database) {
         next_check_at: found.at + 3_600_000,
         checks: Vec::new(),
         own_networks: Vec::new(),
+        rotation: None,
     };
     let found = |updated_at| DomainFinding {
         domain: domain.id,
@@ -123,6 +124,8 @@ async fn settings_changed_during_a_look_are_looked_at_again(db: Database) {
         updated_at,
         records: Vec::new(),
         own_networks: None,
+        selector: None,
+        rotation: None,
     };
     let changed = store
         .update_domain(account, domain.id, with_return_path(), NOW + 2)

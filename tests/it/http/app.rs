@@ -25,6 +25,8 @@ use super::client::{Answer, Ask};
 /// 2026-03-23T10:00:00Z, a Monday.
 pub const NOW: i64 = 1_774_260_000_000;
 
+const MASTER: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
 /// A running API with one account and a key with full access to it.
 pub struct TestApp {
     pub address: SocketAddr,
@@ -59,23 +61,34 @@ impl TestApp {
 
     /// With other limits to its connections.
     pub async fn start_within(limits: ConnectionLimits) -> Self {
-        Self::start_all(|_| {}, None, PageOptions::default(), limits, targets).await
+        Self::start_all(|_| {}, |_| {}, PageOptions::default(), limits, targets).await
     }
 
     /// With webhooks and channels that are served in another way.
     pub async fn start_telling(targets: impl FnOnce(&Store, &Clock, &Metrics) -> Targets) -> Self {
         let (page, limits) = (PageOptions::default(), ConnectionLimits::default());
-        Self::start_all(|_| {}, None, page, limits, targets).await
+        Self::start_all(|_| {}, |_| {}, page, limits, targets).await
+    }
+
+    /// With name servers to ask, and keys for domains.
+    pub async fn start_signing(dns: Dns) -> Self {
+        let signing = |options: &mut DomainsOptions| {
+            options.dns = Some(dns);
+            options.keyring = Some(Keyring::from_keys([MASTER], "a test").unwrap());
+        };
+        let (page, limits) = (PageOptions::default(), ConnectionLimits::default());
+        Self::start_all(|_| {}, signing, page, limits, targets).await
     }
 
     /// With a page that is used in another way than the usual one.
     pub async fn start_page(change: impl FnOnce(&mut HttpConfig), dns: Option<Dns>, page_options: PageOptions) -> Self {
-        Self::start_all(change, dns, page_options, ConnectionLimits::default(), targets).await
+        let asking = |options: &mut DomainsOptions| options.dns = dns;
+        Self::start_all(change, asking, page_options, ConnectionLimits::default(), targets).await
     }
 
     async fn start_all(
         change: impl FnOnce(&mut HttpConfig),
-        dns: Option<Dns>,
+        domains: impl FnOnce(&mut DomainsOptions),
         page_options: PageOptions,
         limits: ConnectionLimits,
         targets: impl FnOnce(&Store, &Clock, &Metrics) -> Targets,
@@ -92,7 +105,7 @@ impl TestApp {
         let rua_host = DomainName::parse("rua.tally.example").unwrap();
         let names = ServiceNames::of_one_node(&service, &rua_host);
         let mut options = DomainsOptions::new(names);
-        options.dns = dns;
+        domains(&mut options);
         let domains = Domains::new(store.clone(), clock.clone(), metrics.clone(), options);
         let targets = targets(&store, &clock, &metrics);
         // The clock stands still, so a rate would never recover.
@@ -255,9 +268,8 @@ impl TestApp {
 
 /// With a key of their own: domains that have one get DKIM keys, which take long to make.
 pub fn targets(store: &Store, clock: &Clock, metrics: &Metrics) -> Targets {
-    let key = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
     let mut options = DomainsOptions::new(ServiceNames::new(None, None));
-    options.keyring = Some(Keyring::from_keys([key], "a test").unwrap());
+    options.keyring = Some(Keyring::from_keys([MASTER], "a test").unwrap());
     let keys = Domains::new(store.clone(), clock.clone(), metrics.clone(), options);
     let guard = Guard::new(outbound(), None);
     let client = Client::for_customers(connector(None).unwrap(), guard.clone());

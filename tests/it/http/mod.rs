@@ -30,6 +30,7 @@ mod quarantine;
 mod readiness;
 mod receipts;
 mod reports;
+mod rotation;
 mod sample;
 mod search;
 mod selectors;

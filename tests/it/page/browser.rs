@@ -43,7 +43,7 @@ async fn everything_that_the_page_does_works_in_a_browser() {
     named.text("new.example", &["v=spf1 include:spf.tally.example ~all"]);
     named.text("spf.tally.example", &["v=spf1 ip4:192.0.2.1 -all"]);
     named.reload().await;
-    let app = TestApp::start_as(|_| {}, Some(named.dns())).await;
+    let app = TestApp::start_signing(named.dns()).await;
     fill(&app).await;
     let domains = app.get("/domains").await.expect(200);
     let domain = domains["domains"][0]["id"].as_str().unwrap();

@@ -56,6 +56,8 @@ async fn a_check_that_was_put_off_far_into_the_future_is_due(db: Database) {
             updated_at: db.domain.updated_at,
             records: Vec::new(),
             own_networks: None,
+            selector: None,
+            rotation: None,
         };
         let decide = |standing: &Standing, found: &DomainFinding| Decision {
             status: standing.status,
@@ -65,6 +67,7 @@ async fn a_check_that_was_put_off_far_into_the_future_is_due(db: Database) {
             next_check_at: found.at + HOUR,
             checks: Vec::new(),
             own_networks: Vec::new(),
+            rotation: None,
         };
         assert_eq!(db.store.keep_checks(&[found], &decide).await.unwrap().len(), 1);
     }

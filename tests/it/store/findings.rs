@@ -101,7 +101,6 @@ async fn two_that_judge_at_the_same_time_tell_once(db: Database) {
         told(&db.store, domain.account).await,
         [("dmarc.service.broken".to_owned(), data)]
     );
-
     // A finding that ended is forgotten after a year and a bit; an open one never.
     let later = NOW + 401 * 24 * HOUR;
     db.store.judge_domain(&domain, later, &|_| Vec::new()).await.unwrap();
@@ -420,12 +419,11 @@ async fn a_day_is_summed_up_once(db: Database) {
 
 /// A look at the DMARC record that found these texts; `None`: DNS did not answer, so that what was found before is kept.
 async fn look(store: &Store, domain: &Domain, at: i64, expected: &str, found: Option<&[&str]>) {
-    let texts = found.unwrap_or(&[NONE]).iter().map(|text| (*text).to_owned());
     let check = RecordCheck {
         purpose: Purpose::Dmarc,
         expected: expected.to_owned(),
         verified: found.is_some(),
-        found: texts.collect(),
+        found: found.unwrap_or(&[NONE]).iter().map(|text| (*text).to_owned()).collect(),
         problem: None,
         state: match found {
             Some([]) => RecordState::Missing,
@@ -441,6 +439,8 @@ async fn look(store: &Store, domain: &Domain, at: i64, expected: &str, found: Op
         updated_at: domain.updated_at,
         records: Vec::new(),
         own_networks: None,
+        selector: None,
+        rotation: None,
     };
     let decide = move |standing: &Standing, _: &DomainFinding| Decision {
         status: DomainStatus::Pending,
@@ -450,6 +450,7 @@ async fn look(store: &Store, domain: &Domain, at: i64, expected: &str, found: Op
         next_check_at: at + HOUR,
         checks: vec![check.clone()],
         own_networks: Vec::new(),
+        rotation: None,
     };
     assert_eq!(store.keep_checks(&[finding], &decide).await.unwrap().len(), 1);
 }
@@ -457,8 +458,7 @@ async fn look(store: &Store, domain: &Domain, at: i64, expected: &str, found: Op
 on_both!(a_record_that_changes_is_told_with_what_it_was);
 async fn a_record_that_changes_is_told_with_what_it_was(db: Database) {
     let domain = domain(&db).await;
-    let (none, reject) = (NONE, "v=DMARC1; p=reject");
-    let mut told_before = 0;
+    let (none, reject, mut told_before) = (NONE, "v=DMARC1; p=reject", 0);
     for (hours, expected, found, tells) in [
         // The first look changes nothing.
         (1, "a", Some(&[none][..]), false),

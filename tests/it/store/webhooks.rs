@@ -141,6 +141,8 @@ async fn a_domain_that_changes_its_status_is_told_once(db: Database) {
             updated_at: db.domain.updated_at,
             records: Vec::new(),
             own_networks: None,
+            selector: None,
+            rotation: None,
         };
         let decide = |_: &Standing, found: &DomainFinding| Decision {
             status,
@@ -150,6 +152,7 @@ async fn a_domain_that_changes_its_status_is_told_once(db: Database) {
             next_check_at: found.at + 1,
             checks: Vec::new(),
             own_networks: Vec::new(),
+            rotation: None,
         };
         assert_eq!(db.store.keep_checks(&[found], &decide).await.unwrap().len(), 1);
         deliveries(&db, &webhook).await.len()
