@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::support::serving::{Sender, connect_from};
 use crate::support::year::{self, TODAY};
 use crate::support::{add_key, fresh, new_domain, status_mebibytes};
-use tallymark::base::{AccountId, Mode};
+use tallymark::base::{AccountId, Authenticated, Mode};
 use tallymark::keys::ApiSecret;
 use tallymark::report::aggregate::{
     AuthResult, DkimAuth, Evaluated, Evidence, Metadata, PolicyPublished, Record, Report, Window,
@@ -162,7 +162,10 @@ async fn add_wide(store: &Store, account: AccountId, domain: &Domain) -> i64 {
         limits: KeepLimits::default(),
     };
     store
-        .commit(vec![year::message(account, begin, report)], &options)
+        .commit(
+            vec![year::message(account, begin, report, Authenticated::Unknown)],
+            &options,
+        )
         .await
         .expect("it is stored");
     let filter = ReportFilter {

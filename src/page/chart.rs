@@ -337,7 +337,7 @@ fn partial(days: &[Day]) -> Option<String> {
         let words = if count == 1 { "day is" } else { "days are" };
         return Some(format!("{count} {words} not wholly reported yet"));
     }
-    let names: Vec<_> = first.missing.iter().map(|name| plain(name).to_string()).collect();
+    let names: Vec<_> = first.missing.iter().map(|name| plain(name)).collect();
     Some(match names.is_empty() {
         true => first.words(),
         false => format!("{}, without {}", first.words(), names.join(", ")),

@@ -59,6 +59,7 @@ fn says(known: &RotationBody) -> Markup {
                     every reporter that saw the key has sent a later report without it"
                     @if let Some(at) = &known.retire_after { ", and at the latest " (time(at)) }
                     ". Until then no other change can begin." }
+                p { "A mail server that signs with the exported key needs the new one: " code { "tallymark domains dkim-key" } " prints it." }
             }
             _ => {
                 p .muted { "A key that may have leaked, or has signed for a year, is replaced without a gap: the next key is published \

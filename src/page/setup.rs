@@ -99,12 +99,7 @@ fn add_page(visitor: &Visitor, form: &AddForm, failure: Option<&Failure>) -> Mar
 /// `GET /view/{id}/setup`
 pub(super) async fn show(visitor: Visitor, Path(id): Path<String>, asked: Asked) -> Result<Markup, Failure> {
     let domain = find(&visitor, &id).await?;
-    let (required, more): (Vec<_>, Vec<_>) = domain.dns_records.iter().partition(|record| record.required);
-    let (operator, more): (Vec<_>, Vec<_>) = more
-        .into_iter()
-        .partition(|record| record.purpose == "dmarc_authorization");
-    let (other_keys, optional): (Vec<_>, Vec<_>) =
-        more.into_iter().partition(|record| record.purpose == "dkim_rotation");
+    let [required, optional, operator, other_key] = by_place(&domain.dns_records);
     let rotation = rotation::card(&visitor, &id).await?;
     let changes = history::changes(&visitor, &id)?.await?;
     let address = tls_address::card(&visitor, &id).await?;
@@ -157,7 +152,7 @@ pub(super) async fn show(visitor: Visitor, Path(id): Path<String>, asked: Asked)
             @for record in optional { (record_card(record)) }
         }
         (rotation)
-        @for record in other_keys { (record_card(record)) }
+        @for record in other_key { (record_card(record)) }
         (address)
         @if !operator.is_empty() {
             h2 { "What the operator publishes" }
@@ -167,6 +162,21 @@ pub(super) async fn show(visitor: Visitor, Path(id): Path<String>, asked: Asked)
         (history::card(&changes))
     };
     Ok(page(&visitor, &domain, Tab::Setup, &asked, content))
+}
+
+/// The records that the domain needs, those that it may have, those of the operator, and that of the key that does not sign.
+fn by_place(records: &[DnsRecordBody]) -> [Vec<&DnsRecordBody>; 4] {
+    let mut places = [const { Vec::new() }; 4];
+    for record in records {
+        let place = match record.purpose.as_ref() {
+            _ if record.required => 0,
+            "dmarc_authorization" => 2,
+            "dkim_rotation" => 3,
+            _ => 1,
+        };
+        places[place].push(record);
+    }
+    places
 }
 
 /// A record to publish, and what DNS has.

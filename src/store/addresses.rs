@@ -209,20 +209,16 @@ impl Store {
             *remembered = Arc::default();
         }
         let known = remembered.version;
+        let all = Arc::make_mut(&mut remembered);
         let mut conn = self.read().await?;
-        let mut changed = Vec::new();
         let args = Args::default().int(known).int(i64::from(known > 0));
         let keep = |row: Row| {
-            changed.push((address(&row)?, row.opt_text("name")?));
+            all.put(address(&row)?, row.opt_text("name")?.as_deref());
             Ok(true)
         };
         Conn(&mut conn).walk(sql!("addresses_changed"), args, keep).await?;
-        let all = Arc::make_mut(&mut remembered);
-        // Answers that came after the version was read are read once more next time.
+        // After a failure, and after answers that came since the version was read, some are read once more next time.
         all.version = version;
-        for (address, name) in changed {
-            all.put(address, name.as_deref());
-        }
         Ok(Arc::clone(&remembered))
     }
 

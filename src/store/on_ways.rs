@@ -77,7 +77,7 @@ impl Store {
             ways_since,
             carriers,
         };
-        view::shared(walk, self.walk_by_way(walk)).await
+        view::shared(walk, Box::pin(self.walk_by_way(walk))).await
     }
 
     async fn walk_by_way(&self, walk: Walk) -> Result<SourcesByWay, StoreError> {

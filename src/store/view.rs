@@ -111,7 +111,9 @@ impl Deref for SharedSources {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
     use std::sync::atomic::{AtomicU32, Ordering};
+    use std::task::Poll;
 
     use tokio::sync::oneshot;
 
@@ -127,9 +129,11 @@ mod tests {
         carriers: Carriers::All,
     };
 
-    async fn find(walks: &AtomicU32) -> Result<SourcesByWay, StoreError> {
-        walks.fetch_add(1, Ordering::Relaxed);
-        Ok(SourcesByWay::default())
+    fn find(walks: &AtomicU32) -> impl Future<Output = Result<SourcesByWay, StoreError>> {
+        poll_fn(|_| {
+            walks.fetch_add(1, Ordering::Relaxed);
+            Poll::Ready(Ok(SourcesByWay::default()))
+        })
     }
 
     #[tokio::test]
@@ -137,14 +141,14 @@ mod tests {
         let (view, walks) = (View::default(), AtomicU32::new(0));
         let walked = |walk| view.scope(shared(walk, find(&walks)));
         let first = walked(WALK).await.unwrap();
-        let _second = walked(WALK).await.unwrap();
+        let second = walked(WALK).await.unwrap();
         assert_eq!(walks.load(Ordering::Relaxed), 1);
         assert_eq!(
             view.scope(async { in_use(WALK.domain, WALK.range, WALK.carriers) })
                 .await,
             Some(WALK)
         );
-        drop((first, _second));
+        drop((first, second));
         assert_eq!(
             view.scope(async { in_use(WALK.domain, WALK.range, WALK.carriers) })
                 .await,

@@ -15,6 +15,7 @@ mod places;
 mod read;
 mod records_in_use;
 mod reports;
+mod rotation;
 mod senders;
 mod settings;
 mod simulate;

@@ -444,7 +444,7 @@ fn signed(reporter: &str, begin: i64, selectors: &[&str]) -> NewReport {
         ..DkimAuth::default()
     };
     evidence.dkim = selectors.iter().map(signature).collect();
-    about.evidence = vec![evidence].into();
+    about.evidence = vec![evidence];
     taken(about, Authenticated::Unknown)
 }
 

@@ -3,7 +3,7 @@
 use tallymark::domains::{Purpose, RecordState};
 use tallymark::keys::PostToken;
 
-use super::offers::check_offers;
+use super::offers::{check_offers, txt};
 use super::{Named, World};
 use crate::store::{Database, Dialect, NOW};
 
@@ -144,7 +144,7 @@ async fn an_address_for_posts_is_an_address_of_the_domain() {
         (own.clone(), RecordState::Found, None),
         (format!("\"{own}\""), RecordState::Wrong, Some(&own)),
     ] {
-        named.text(OWN, &[&text]);
+        named.set(OWN, &[&txt(&text)]);
         named.reload().await;
         let record = world.look(Purpose::TlsReports).await;
         assert_eq!(record.state, state, "{text}");
