@@ -91,8 +91,9 @@ await withBrowser({ viewport: { width: 1280, height: 860 }, reducedMotion: "redu
     await page.locator("section:has(#daily) details summary").click();
     const rows = await page.locator("section:has(#daily) tbody tr").evaluateAll((all) => all.map((row) =>
       [...row.querySelectorAll("td")].reduce((sum, cell) => sum + Number(cell.textContent.replaceAll(",", "")), 0)));
-    assert.equal(rows.length, 25);
-    assert.equal(rows[1], 15, "a day");
+    assert.equal(rows.length, 26);
+    assert.equal(rows[0], 0, "today, of which nothing has come yet");
+    assert.equal(rows[2], 15, "a day");
     await check(`split by ${title}`);
   }
   // The range and the split are both in the address.
