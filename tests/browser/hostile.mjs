@@ -19,9 +19,11 @@ await withBrowser({ viewport: { width: 1280, height: 860 } }, async (context) =>
     await page.goto(origin + path);
     const state = await page.evaluate(() => {
       const foreign = "script:not([src^='/assets/']), iframe, object, embed, img:not([src^='/assets/']), link:not([href^='/assets/']), base, style, " +
-        "meta[http-equiv], svg script, svg a, svg image, svg animate, [style], math, video, audio, marquee, template, textarea, body body";
+        "meta[http-equiv], svg script, svg a:not([href^='/view/']), svg image, svg animate, [style], math, video, audio, marquee, template, textarea, body body";
       const handlers = [...document.querySelectorAll("*")].filter((one) => [...one.attributes].some((attribute) => attribute.name.startsWith("on")));
-      const links = [...document.querySelectorAll("a, form")].filter((one) => !["http:", "https:"].includes(new URL(one.href ?? one.action).protocol));
+      // Links of a drawing have their address one level deeper.
+      const leads = (one) => new URL(one.href?.baseVal ?? one.href ?? one.action, document.baseURI).protocol;
+      const links = [...document.querySelectorAll("a, form")].filter((one) => !["http:", "https:"].includes(leads(one)));
       return {
         attacked: globalThis.attacked,
         foreign: [...document.querySelectorAll(foreign)].map((one) => one.outerHTML.slice(0, 200)),

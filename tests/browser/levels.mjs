@@ -50,6 +50,8 @@ function reachable() {
   const radios = new Set();
   return [...document.querySelectorAll(may)].filter((one) => {
     if (!one.checkVisibility({ visibilityProperty: true })) return false;
+    // Tab reaches a chart, and the arrow keys its bars.
+    if (one.tabIndex === -1 && one.closest(".chart[tabindex='0']")) return false;
     // Of a group of choices Tab reaches one, and the arrow keys the others.
     if (one.type !== "radio") return true;
     const isFirst = !radios.has(one.name);
