@@ -128,7 +128,7 @@ async fn other_mail_is_read_in_pieces(db: Database) {
         assert_eq!(db.store.reread_left(1).await.unwrap().unwrap_or(left), left);
     }
     assert_eq!(seen, [1, 3, 6, 7, 8, 9, 10, 11, 12]);
-    assert_eq!(pieces, 5);
+    assert_eq!(pieces, 4);
     assert!(db.store.reread_left(1).await.unwrap().is_none());
 }
 
