@@ -30,11 +30,6 @@ pub enum KeyRole {
     Next,
 }
 
-impl KeyRole {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Signing, Self::Next];
-}
-
 /// Behind which domain a page of due ones begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DueCursor {
